@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sample_request.hpp"
+
+/// The subcommands. Each takes its arguments (without its name), prints its result on stdout and
+/// returns the exit status; each throws InvalidInput for what the person got wrong.
+namespace ergon::app {
+
+struct Command {
+  std::string name;
+  std::string summary;
+  int (*run)(const std::vector<std::string>& arguments);
+};
+
+/// All of them, in the order of `ergon --help`.
+const std::vector<Command>& all_commands();
+
+int run_sample_command(const std::vector<std::string>& arguments);
+int run_targets_command(const std::vector<std::string>& arguments);
+int run_samplers_command(const std::vector<std::string>& arguments);
+int run_entropy_table_command(const std::vector<std::string>& arguments);
+
+/// The settings that `ergon sample` would run with for these arguments, checked as far as that is
+/// possible without tensors.
+RunSettings sample_settings(const std::vector<std::string>& arguments);
+
+/// The default folder of a run: out/<target>-<sampler>.
+std::string default_folder(const RunSettings& settings);
+
+}  // namespace ergon::app

@@ -1,0 +1,101 @@
+#include "checkpoint_tensors.hpp"
+
+#include <ATen/ATen.h>
+
+#include "ergon/core/errors.hpp"
+
+namespace ergon::app {
+namespace {
+
+constexpr std::int64_t kFitColumns = 5;
+
+const Tensor& expect(const NamedTensors& saved,
+                     const std::string& name,
+                     at::ScalarType type,
+                     const std::string& context) {
+  const Tensor& tensor = find_tensor(saved, name, context);
+  require(tensor.scalar_type() == type, "{}: {} is of the wrong type", context, name);
+  return tensor;
+}
+
+}  // namespace
+
+Tensor integers_tensor(const std::vector<std::int64_t>& values) {
+  return at::tensor(values, at::kLong);
+}
+Tensor numbers_tensor(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
+
+std::int64_t single_integer(const NamedTensors& saved,
+                            const std::string& name,
+                            const std::string& context) {
+  const Tensor& tensor = expect(saved, name, at::kLong, context);
+  require(tensor.numel() == 1, "{}: {} is not one number", context, name);
+  return tensor.item<std::int64_t>();
+}
+
+double single_number(const NamedTensors& saved,
+                     const std::string& name,
+                     const std::string& context) {
+  const Tensor& tensor = expect(saved, name, at::kDouble, context);
+  require(tensor.numel() == 1, "{}: {} is not one number", context, name);
+  return tensor.item<double>();
+}
+
+Tensor to_tensor(const EvaluationCounts& counts) {
+  return integers_tensor({counts.log_density, counts.gradient, counts.hessian_vector});
+}
+
+EvaluationCounts to_counts(const Tensor& tensor, const std::string& context) {
+  require(tensor.scalar_type() == at::kLong && tensor.numel() == 3,
+          "{}: the counts of evaluations are damaged", context);
+  const auto* counts = tensor.data_ptr<std::int64_t>();
+  return {counts[0], counts[1], counts[2]};
+}
+
+std::vector<double> to_numbers(const FitRow& row) {
+  return {static_cast<double>(row.iteration), row.objective, row.gradient_norm, row.learning_rate,
+          row.held_out};
+}
+
+NamedTensors to_tensors(const FitRecord& record) {
+  std::vector<double> numbers;
+  for (const FitRow& row : record.trace) {
+    const auto values = to_numbers(row);
+    numbers.insert(numbers.end(), values.begin(), values.end());
+  }
+  return {{"trace", numbers_tensor(numbers).view({-1, kFitColumns})},
+          {"objective", numbers_tensor({record.objective})},
+          {"skipped", integers_tensor({record.skipped})},
+          {"evaluations", to_tensor(record.evaluations)},
+          {"seconds", numbers_tensor({record.seconds})}};
+}
+
+FitRecord to_fit_record(const NamedTensors& saved, const std::string& context) {
+  FitRecord record;
+  const Tensor rows = expect(saved, "trace", at::kDouble, context).contiguous();
+  require(rows.dim() == 2 && rows.size(1) == kFitColumns, "{}: the fit's trace is damaged",
+          context);
+  for (std::int64_t i = 0; i < rows.size(0); ++i) {
+    const double* row = rows.data_ptr<double>() + i * kFitColumns;
+    record.trace.push_back({static_cast<std::int64_t>(row[0]), row[1], row[2], row[3], row[4]});
+  }
+  record.objective = single_number(saved, "objective", context);
+  record.skipped = single_integer(saved, "skipped", context);
+  record.evaluations = to_counts(find_tensor(saved, "evaluations", context), context);
+  record.seconds = single_number(saved, "seconds", context);
+  return record;
+}
+
+void append(NamedTensors& tensors, const std::string& prefix, const NamedTensors& more) {
+  for (const auto& [name, tensor] : more) tensors.emplace_back(prefix + name, tensor);
+}
+
+NamedTensors extract(const NamedTensors& tensors, const std::string& prefix) {
+  NamedTensors found;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.rfind(prefix, 0) == 0) found.emplace_back(name.substr(prefix.size()), tensor);
+  }
+  return found;
+}
+
+}  // namespace ergon::app

@@ -1,0 +1,93 @@
+#include "outputs.hpp"
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "checkpoint_tensors.hpp"
+#include "ergon/core/event_file.hpp"
+#include "ergon/core/files.hpp"
+#include "pictures.hpp"
+#include "report.hpp"
+#include "result.hpp"
+
+namespace ergon::app {
+namespace {
+
+/// samples (n, D), set (n), log_density (n), and where there are any log_q (n) and alive (n), n =
+/// sets x particles.
+NamedTensors sample_arrays(const State& state, std::int64_t dim) {
+  const std::int64_t sets = state.particles.size(0);
+  const std::int64_t particles = state.particles.size(1);
+  NamedTensors arrays = {
+      {"samples", state.particles.reshape({-1, dim})},
+      {"set", at::arange(sets, at::kLong).repeat_interleave(particles)},
+      {"log_density", state.log_density.reshape({-1})},
+  };
+  if (state.log_q.defined()) arrays.emplace_back("log_q", state.log_q.reshape({-1}));
+  if (state.alive.defined()) arrays.emplace_back("alive", state.alive.reshape({-1}));
+  return arrays;
+}
+
+template <class Row>
+std::string csv(const std::vector<std::string>& columns, const std::vector<Row>& rows) {
+  std::string text = fmt::format("{}\n", fmt::join(columns, ","));
+  for (const Row& row : rows) text += fmt::format("{}\n", fmt::join(to_numbers(row), ","));
+  return text;
+}
+
+const std::vector<std::string>& fit_columns() {
+  static const std::vector<std::string> columns = {"iteration", "objective", "gradient_norm",
+                                                   "learning_rate", "held_out"};
+  return columns;
+}
+
+double seconds_since_1970() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Every column of the traces as a scalar over steps; what does not apply is left out.
+std::string events(const Session& session) {
+  const double now = seconds_since_1970();
+  EventFile file(now - session.seconds());
+  const auto add = [&](const std::string& group, const std::vector<std::string>& columns,
+                       const auto& rows) {
+    for (const auto& row : rows) {
+      const std::vector<double> values = to_numbers(row);
+      for (std::size_t i = 1; i < columns.size(); ++i) {
+        if (std::isfinite(values[i]))
+          file.add_scalar(group + "/" + columns[i], static_cast<std::int64_t>(values[0]), values[i],
+                          now);
+      }
+    }
+  };
+  add("sample", trace_columns(), session.run().trace());
+  if (session.fit()) add("fit", fit_columns(), session.fit()->trace);
+  return file.bytes();
+}
+
+}  // namespace
+
+void write_outputs(const Session& session,
+                   const RunSettings& settings,
+                   const Target& target,
+                   const Runtime& runtime,
+                   const std::string& folder) {
+  const Gallery gallery = draw_pictures(session, settings, target);
+  Json result =
+      result_json(session, conclude(session, settings.sampler), settings, target, runtime);
+  for (const auto& failure : gallery.failures) result["warnings"].push_back(failure);
+
+  save_tensors(folder + "/samples.npz", sample_arrays(session.run().state(), target.dim()));
+  write_file(folder + "/trace.csv", csv(trace_columns(), session.run().trace()));
+  if (session.fit())
+    write_file(folder + "/fit_trace.csv", csv(fit_columns(), session.fit()->trace));
+  write_file(folder + "/" + EventFile::kFileName, events(session));
+  for (const Picture& picture : gallery.pictures)
+    write_file(folder + "/" + picture.file, picture.bytes);
+  if (settings.figures) write_file(folder + "/report.html", report_html(result, gallery.pictures));
+  write_file(result_path(folder), result.dump(2) + "\n");
+}
+
+}  // namespace ergon::app

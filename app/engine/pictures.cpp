@@ -1,0 +1,209 @@
+#include "pictures.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ergon/core/figure.hpp"
+
+namespace ergon::app {
+namespace {
+
+constexpr std::int64_t kGridNodes = 121;
+constexpr double kMargin = 0.25;         // of the particles' range, around them
+constexpr double kCentralShare = 0.005;  // a stray particle does not stretch the picture
+
+constexpr const char* kContourCaption =
+    "The particles of all sets over the contours of the density that enclose 10, 30, 50, 70, 90 "
+    "and 99 % of its mass in the picture.";
+constexpr const char* kPairsCaption =
+    "The particles of all sets: pairs of the first coordinates, and a histogram of each.";
+constexpr const char* kTraceCaption = "What happened along the steps, means over the sets.";
+constexpr const char* kFitCaption =
+    "The objective of the fit: the reverse KL divergence up to log Z.";
+constexpr const char* kAnimationCaption = "The particles of the first set along the steps.";
+
+std::vector<double> to_vector(const Tensor& values) {
+  const Tensor flat = values.to(at::kDouble).contiguous();
+  const double* begin = flat.data_ptr<double>();
+  return {begin, begin + flat.numel()};
+}
+
+/// (n, D) float64 living particles of all sets.
+Tensor living_particles(const State& state, std::int64_t dim) {
+  const Tensor particles = state.particles.reshape({-1, dim}).to(at::kDouble);
+  return state.alive.defined() ? particles.index({state.alive.reshape({-1})}) : particles;
+}
+
+struct Range {
+  double low;
+  double high;
+};
+
+Range range_of(const Tensor& coordinate) {
+  std::vector<double> values = to_vector(coordinate);
+  std::sort(values.begin(), values.end());
+  const auto skipped = static_cast<std::size_t>(kCentralShare * static_cast<double>(values.size()));
+  const double low = values[skipped];
+  const double high = values[values.size() - 1 - skipped];
+  const double margin = std::max(kMargin * (high - low), 1e-3 * std::max(1.0, std::abs(low)));
+  return {low - margin, high + margin};
+}
+
+DensityGrid density_grid(const LogDensity& target,
+                         const Range& x,
+                         const Range& y,
+                         at::ScalarType type) {
+  const at::NoGradGuard no_grad;
+  const Tensor xs = at::linspace(x.low, x.high, kGridNodes, at::kDouble);
+  const Tensor ys = at::linspace(y.low, y.high, kGridNodes, at::kDouble);
+  const Tensor nodes = at::stack({xs.repeat({kGridNodes}), ys.repeat_interleave(kGridNodes)}, 1);
+  DensityGrid grid;
+  grid.x_low = x.low;
+  grid.x_high = x.high;
+  grid.y_low = y.low;
+  grid.y_high = y.high;
+  grid.columns = grid.rows = static_cast<std::size_t>(kGridNodes);
+  grid.log_density = to_vector(target.log_density(nodes.to(type)));
+  return grid;
+}
+
+PointSet points_of(const Tensor& particles, const std::string& name) {
+  return {name, to_vector(particles.select(1, 0)), to_vector(particles.select(1, 1))};
+}
+
+ContourFigure contour_figure(const Session& session, const Target& target) {
+  const State& state = session.run().state();
+  const Tensor particles = living_particles(state, 2);
+  ContourFigure figure;
+  figure.title = target.name();
+  figure.x_label = "x1";
+  figure.y_label = "x2";
+  figure.density = density_grid(target, range_of(particles.select(1, 0)),
+                                range_of(particles.select(1, 1)), state.particles.scalar_type());
+  figure.particles = points_of(particles, "particles");
+  return figure;
+}
+
+PairsFigure pairs_figure(const Session& session, const Target& target) {
+  const Tensor particles = living_particles(session.run().state(), target.dim());
+  const std::int64_t shown = std::min<std::int64_t>(target.dim(), kMostPairsCoordinates);
+  PairsFigure figure;
+  figure.title = target.name();
+  figure.particles = {"particles", static_cast<std::size_t>(shown),
+                      to_vector(particles.narrow(1, 0, shown))};
+  return figure;
+}
+
+// ---- along the steps
+// -----------------------------------------------------------------------------------------------
+
+Curve curve_of(const std::vector<TraceRow>& trace,
+               const std::string& name,
+               double TraceRow::*column) {
+  Curve curve;
+  curve.name = name;
+  for (const TraceRow& row : trace) {
+    curve.x.push_back(static_cast<double>(row.step));
+    curve.y.push_back(row.*column);
+  }
+  return curve;
+}
+
+bool has_numbers(const Curve& curve) {
+  return std::any_of(curve.y.begin(), curve.y.end(), [](double y) { return std::isfinite(y); });
+}
+
+void add_panel(PanelFigure& figure, LineFigure panel) {
+  auto& curves = panel.curves;
+  curves.erase(
+      std::remove_if(curves.begin(), curves.end(), [](const Curve& c) { return !has_numbers(c); }),
+      curves.end());
+  if (!curves.empty()) figure.panels.push_back(std::move(panel));
+}
+
+PanelFigure trace_figure(const Session& session, const Target& target) {
+  const auto& trace = session.run().trace();
+  const KnownAnswers known = target.known();
+  PanelFigure figure;
+  figure.title = "along the steps";
+  LineFigure entropy{"", "step", "entropy", {curve_of(trace, "estimate", &TraceRow::entropy)}};
+  if (known.entropy) entropy.references.push_back({*known.entropy, "exact"});
+  add_panel(figure, entropy);
+  LineFigure elbo{"", "step", "ELBO", {curve_of(trace, "estimate", &TraceRow::elbo)}};
+  if (known.log_z) elbo.references.push_back({*known.log_z, "log Z"});
+  add_panel(figure, elbo);
+  LineFigure residual{
+      "", "step", "Stein residual", {curve_of(trace, "", &TraceRow::stein_residual)}};
+  residual.log_y = true;
+  add_panel(figure, residual);
+  LineFigure step_size{"",
+                       "step",
+                       "step size",
+                       {curve_of(trace, "taken", &TraceRow::step_size),
+                        curve_of(trace, "bound", &TraceRow::step_bound)}};
+  step_size.log_y = true;
+  add_panel(figure, step_size);
+  add_panel(figure, {"", "step", "acceptance", {curve_of(trace, "", &TraceRow::acceptance)}});
+  return figure;
+}
+
+LineFigure fit_figure(const FitRecord& fit) {
+  Curve objective{"this iteration's draws", {}, {}};
+  Curve held_out{"held-out draws", {}, {}};
+  for (const FitRow& row : fit.trace) {
+    objective.x.push_back(static_cast<double>(row.iteration));
+    objective.y.push_back(row.objective);
+    if (!std::isfinite(row.held_out)) continue;
+    held_out.x.push_back(static_cast<double>(row.iteration));
+    held_out.y.push_back(row.held_out);
+  }
+  return {"fit", "iteration", "mean log q - mean log p", {objective, held_out}};
+}
+
+AnimationFigure animation(const Session& session, const Target& target) {
+  AnimationFigure figure;
+  figure.background = contour_figure(session, target);
+  for (const Frame& frame : session.frames()) {
+    figure.frames.push_back(points_of(frame.particles, ""));
+    figure.captions.push_back(fmt::format("step {}", frame.step));
+  }
+  return figure;
+}
+
+}  // namespace
+
+Gallery draw_pictures(const Session& session, const RunSettings& settings, const Target& target) {
+  Gallery gallery;
+  if (!settings.figures) return gallery;
+  if (!have_gnuplot()) {
+    gallery.failures.push_back(
+        "there are no pictures, since gnuplot is missing: install gnuplot-nox");
+    return gallery;
+  }
+  const auto draw = [&](const char* file, const char* caption, const auto& render) {
+    try {
+      gallery.pictures.push_back({file, caption, render()});
+    } catch (const InvalidInput& error) {
+      gallery.failures.push_back(fmt::format("{} could not be drawn: {}", file, error.what()));
+    }
+  };
+  if (target.dim() == 2) {
+    draw("particles.svg", kContourCaption,
+         [&] { return render_svg(contour_figure(session, target)); });
+  } else {
+    draw("particles.svg", kPairsCaption, [&] { return render_svg(pairs_figure(session, target)); });
+  }
+  const PanelFigure trace = trace_figure(session, target);
+  if (!trace.panels.empty()) draw("trace.svg", kTraceCaption, [&] { return render_svg(trace); });
+  if (session.fit())
+    draw("fit.svg", kFitCaption, [&] { return render_svg(fit_figure(*session.fit())); });
+  if (settings.animate && target.dim() == 2) {
+    draw("particles.gif", kAnimationCaption,
+         [&] { return render_gif(animation(session, target)); });
+  }
+  return gallery;
+}
+
+}  // namespace ergon::app

@@ -1,0 +1,88 @@
+#include "report.hpp"
+
+#include <utility>
+
+#include "ergon/core/report.hpp"
+
+namespace ergon::app {
+namespace {
+
+using Cells = std::vector<std::pair<std::string, std::string>>;
+
+std::string text_of(const Json& value) {
+  if (value.is_null()) return "–";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
+  return value.dump();
+}
+
+void add_estimates(Report& report, const Json& result) {
+  std::vector<std::vector<std::string>> rows;
+  const std::pair<const char*, const char*> names[] = {
+      {"log Z", "log_z"}, {"entropy", "entropy"}, {"ELBO", "elbo"}};
+  for (const auto& [label, key] : names) {
+    const Json& estimate = result.at(key);
+    if (!estimate.is_object()) continue;
+    const Json known = result.at("target").value(key, Json(nullptr));
+    rows.push_back({label, text_of(estimate.at("estimate")), text_of(estimate.at("standard_error")),
+                    text_of(known), text_of(estimate.at("method"))});
+  }
+  if (rows.empty()) {
+    report.paragraph("This sampler tracks no density: log Z, entropy and ELBO are not estimated.");
+  } else {
+    report.table({"", "estimate", "standard error", "known", "method"}, rows);
+  }
+}
+
+void add_moments(Report& report, const Json& moments) {
+  if (!moments.is_object()) return;
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t i = 0; i < moments.at("mean").size(); ++i) {
+    rows.push_back({fmt::format("x{}", i + 1), text_of(moments.at("mean")[i]),
+                    text_of(moments.at("stddev")[i])});
+  }
+  report.heading("Coordinates").table({"coordinate", "mean", "standard deviation"}, rows);
+}
+
+/// A block of the result as rows of names and values; blocks inside are left out.
+Cells cells_of(const Json& block) {
+  Cells cells;
+  for (const auto& [key, value] : block.items()) {
+    if (!value.is_object() && !value.is_null()) cells.emplace_back(key, text_of(value));
+  }
+  return cells;
+}
+
+}  // namespace
+
+std::string report_html(const Json& result, const std::vector<Picture>& pictures) {
+  const std::string target = result.at("target").at("name").get<std::string>();
+  Report report(fmt::format("{}, {}", target, result.at("sampler").at("name").get<std::string>()));
+  for (const auto& warning : result.at("warnings")) report.warning(warning.get<std::string>());
+  report.heading("Estimates");
+  add_estimates(report, result);
+  Cells diagnostics;
+  for (const char* key :
+       {"status", "stein_residual", "acceptance", "ess_share", "seconds", "seed", "date"}) {
+    diagnostics.emplace_back(key, text_of(result.at(key)));
+  }
+  report.table(diagnostics);
+  for (const Picture& picture : pictures) {
+    const bool moving =
+        picture.file.size() > 4 && picture.file.compare(picture.file.size() - 4, 4, ".gif") == 0;
+    moving ? report.animation(picture.bytes, picture.caption)
+           : report.figure(picture.bytes, picture.caption);
+  }
+  add_moments(report, result.at("moments"));
+  report.heading("Evaluations of the target").table(cells_of(result.at("target_evaluations")));
+  if (result.at("fit").is_object()) report.heading("Fit").table(cells_of(result.at("fit")));
+  report.heading("Settings");
+  for (const auto& [name, block] : result.at("options").items())
+    report.paragraph(name).table(cells_of(block));
+  report.heading("Made with")
+      .table(cells_of(result.at("versions")))
+      .table(cells_of(result.at("machine")));
+  return report.html();
+}
+
+}  // namespace ergon::app

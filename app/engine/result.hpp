@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ergon/core/runtime.hpp"
+#include "ergon/estimate/estimate.hpp"
+#include "session.hpp"
+
+namespace ergon::app {
+
+/// What is concluded from the last particles. Each where the sampler makes it possible.
+struct Conclusions {
+  std::optional<Estimate> log_z;
+  std::optional<Estimate> entropy;
+  std::optional<Estimate> elbo;
+  std::optional<double> ess_share;       ///< of the importance weights
+  std::optional<double> stein_residual;  ///< at the last step
+  std::optional<double> acceptance;      ///< mean over the steps
+};
+
+Conclusions conclude(const Session& session, const SamplerOptions& options);
+
+/// Everything a reader should know before trusting the numbers, in plain words.
+std::vector<std::string> warnings(const Session& session,
+                                  const Conclusions& conclusions,
+                                  const RunSettings& settings,
+                                  const Target& target,
+                                  const Runtime& runtime);
+
+/// result.json; its schema is docs/result_schema.md.
+Json result_json(const Session& session,
+                 const Conclusions& conclusions,
+                 const RunSettings& settings,
+                 const Target& target,
+                 const Runtime& runtime);
+
+}  // namespace ergon::app

@@ -1,0 +1,205 @@
+#include "session.hpp"
+
+#include <ATen/ATen.h>
+
+#include "checkpoint_tensors.hpp"
+#include "ergon/core/files.hpp"
+#include "ergon/core/interrupt.hpp"
+#include "ergon/core/machine.hpp"
+#include "ergon/core/progress.hpp"
+#include "ergon/sampler/parameters.hpp"
+
+namespace ergon::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::int64_t kMostFrames = 60;
+constexpr std::int64_t kFitPhase = 0;
+constexpr std::int64_t kRunPhase = 1;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+Session::Session(const SampleRequest& request, const Target& target, std::string folder)
+    : request_(request),
+      target_(target),
+      folder_(std::move(folder)),
+      seed_(request.settings.seed),
+      density_(target) {}
+
+void Session::use_parameters(NamedTensors parameters) { parameters_ = std::move(parameters); }
+
+double Session::seconds() const { return seconds_before_ + seconds_since(started_); }
+
+ProgressStyle Session::progress_style() const {
+  return request_.quiet ? ProgressStyle::kQuiet : ProgressStyle::kAutomatic;
+}
+
+NamedTensors Session::starting_or_given() const {
+  if (!parameters_.empty()) return parameters_;
+  return starting_parameters(settings().sampler, target_.dim(), seed_.child("parameters"));
+}
+
+void Session::prepare() {
+  if (settings().fit.iterations > 0) {
+    fitting_ = std::make_unique<ReverseKlFit>(density_, settings().sampler, settings().fit,
+                                              starting_or_given(), seed_.child("fit"));
+  } else {
+    begin_run(starting_or_given());
+  }
+}
+
+void Session::begin_run(NamedTensors parameters) {
+  run_ = std::make_unique<Run>(density_, settings().sampler, std::move(parameters),
+                               seed_.child("run"));
+  keep_frame();
+}
+
+SessionEnd Session::carry_out() {
+  if (fitting_) {
+    const SessionEnd end = carry_out_fit();
+    if (end != SessionEnd::kComplete) return end;
+    finish_fit();
+  }
+  return carry_out_run();
+}
+
+SessionEnd Session::carry_out_fit() {
+  const auto done = [this] { return static_cast<std::int64_t>(fitting_->trace().size()); };
+  Progress progress("fit", settings().fit.iterations, progress_style(), done());
+  while (!fitting_->finished()) {
+    if (interrupt_requested()) {
+      save();
+      return SessionEnd::kInterrupted;
+    }
+    fitting_->step();
+    progress.update(done(), fmt::format("objective {:.4g}", fitting_->trace().back().objective));
+    save_when_due();
+  }
+  progress.finish();
+  return SessionEnd::kComplete;
+}
+
+void Session::finish_fit() {
+  FitRecord record;
+  record.trace = fitting_->trace();
+  record.objective = fitting_->best_objective();
+  record.skipped = fitting_->skipped();
+  record.evaluations = density_.counts();
+  record.seconds = seconds();
+  NamedTensors best = fitting_->best_parameters();
+  fitting_.reset();
+  fit_record_ = std::move(record);
+  write_fit(folder_, settings(), target_.dim(), *fit_record_, best);
+  begin_run(std::move(best));
+  save();
+}
+
+SessionEnd Session::carry_out_run() {
+  const std::int64_t steps = settings().sampler.steps.steps;
+  Progress progress("sample", steps, progress_style(), run_->state().step);
+  while (run_->status() == RunStatus::kRunning) {
+    if (interrupt_requested()) {
+      save();
+      return SessionEnd::kInterrupted;
+    }
+    run_->step();
+    keep_frame();
+    progress.update(run_->state().step);
+    save_when_due();
+  }
+  progress.finish();
+  if (run_->status() != RunStatus::kTooManyNonfinite) return SessionEnd::kComplete;
+  save();
+  return SessionEnd::kTooManyNonfinite;
+}
+
+void Session::keep_frame() {
+  if (!settings().animate || target_.dim() != 2) return;
+  const std::int64_t step = run_->state().step;
+  const std::int64_t steps = settings().sampler.steps.steps;
+  const std::int64_t stride = std::max<std::int64_t>(1, steps / kMostFrames);
+  const bool last = run_->status() != RunStatus::kRunning;
+  if (step % stride != 0 && !last) return;
+  frames_.push_back({step, run_->state().particles.select(0, 0).to(at::kDouble).clone()});
+}
+
+// ---- checkpoints
+// ---------------------------------------------------------------------------------------------------
+
+NamedTensors Session::checkpoint() const {
+  NamedTensors saved;
+  saved.emplace_back("session.phase", integers_tensor({fitting_ ? kFitPhase : kRunPhase}));
+  saved.emplace_back("session.evaluations", to_tensor(density_.counts()));
+  saved.emplace_back("session.seconds", numbers_tensor({seconds()}));
+  if (fitting_) {
+    append(saved, "fit.", fitting_->checkpoint());
+    return saved;
+  }
+  append(saved, "run.", run_->checkpoint());
+  if (fit_record_) append(saved, "fit_record.", to_tensors(*fit_record_));
+  for (const Frame& frame : frames_) {
+    saved.emplace_back(fmt::format("frame.{}", frame.step), frame.particles);
+  }
+  return saved;
+}
+
+void Session::save() const { save_tensors(checkpoint_state_path(folder_), checkpoint()); }
+
+void Session::save_when_due() {
+  if (seconds_since(saved_) < request_.checkpoint_every) return;
+  save();
+  saved_ = Clock::now();
+}
+
+void Session::resume() {
+  const std::string path = checkpoint_state_path(folder_);
+  const NamedTensors saved = load_tensors(path);
+  try {
+    const bool fitting = single_integer(saved, "session.phase", path) == kFitPhase;
+    fitting ? restore_fit(saved, path) : restore_run(saved, path);
+    density_.set_counts(to_counts(find_tensor(saved, "session.evaluations", path), path));
+    seconds_before_ = single_number(saved, "session.seconds", path);
+  } catch (const c10::Error&) {
+    fail("{}: is not a checkpoint of this run; start the run anew", path);
+  }
+}
+
+void Session::restore_fit(const NamedTensors& saved, const std::string& context) {
+  require(settings().fit.iterations > 0, "{}: is a checkpoint of a fit, but the run has none",
+          context);
+  prepare();
+  fitting_->restore(extract(saved, "fit."), context);
+}
+
+void Session::restore_run(const NamedTensors& saved, const std::string& context) {
+  run_ =
+      std::make_unique<Run>(density_, settings().sampler, starting_or_given(), seed_.child("run"));
+  run_->restore(extract(saved, "run."), context);
+  const NamedTensors record = extract(saved, "fit_record.");
+  if (!record.empty()) fit_record_ = to_fit_record(record, context);
+  for (const auto& [step, particles] : extract(saved, "frame.")) {
+    frames_.push_back({std::stoll(step), particles});
+  }
+}
+
+void write_fit(const std::string& folder,
+               const RunSettings& settings,
+               std::int64_t dim,
+               const FitRecord& record,
+               const NamedTensors& parameters) {
+  Json json;
+  json["format"] = "ergon-fit/1";
+  json["ergon"] = ergon_version();
+  json["dim"] = dim;
+  json["objective"] = record.objective;
+  json["options"] = to_json(settings);
+  save_tensors(folder + "/fit.npz", parameters);
+  write_file(folder + "/fit.json", json.dump(2) + "\n");
+}
+
+}  // namespace ergon::app

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ergon/core/progress.hpp"
+#include "ergon/core/tensor_io.hpp"
+#include "ergon/density/counting.hpp"
+#include "ergon/density/target.hpp"
+#include "ergon/learn/reverse_kl.hpp"
+#include "ergon/sampler/run.hpp"
+#include "sample_request.hpp"
+
+namespace ergon::app {
+
+/// What a fit left behind.
+struct FitRecord {
+  std::vector<FitRow> trace;
+  double objective = 0.0;    ///< the lowest one on held-out draws
+  std::int64_t skipped = 0;  ///< iterations whose gradient was not finite
+  EvaluationCounts evaluations;
+  double seconds = 0.0;
+};
+
+/// The particles of the first set at some step, for the animation.
+struct Frame {
+  std::int64_t step = 0;
+  Tensor particles;  ///< (M, D) float64
+};
+
+enum class SessionEnd { kComplete, kInterrupted, kTooManyNonfinite };
+
+/// A fit (when asked for) followed by a run, carried out in a folder with checkpoints: stopped at
+/// any moment and resumed, it ends with the same bits as one that was never stopped.
+class Session {
+ public:
+  /// All must outlive the session. `folder` exists.
+  Session(const SampleRequest& request, const Target& target, std::string folder);
+
+  /// Before carry_out: starts from these parameters instead of the starting ones, without a fit.
+  void use_parameters(NamedTensors parameters);
+  /// Before carry_out: builds the fit or the run, which evaluates the target at the first
+  /// particles. Throws InvalidInput.
+  void prepare();
+  /// Instead of `prepare`: goes back to the checkpoint in the folder. Throws InvalidInput: missing,
+  /// damaged or foreign.
+  void resume();
+  /// Writes the checkpoint from which `resume` goes on.
+  void save() const;
+  /// Fits and runs. Checkpoints now and then, and before it returns early.
+  SessionEnd carry_out();
+
+  const Run& run() const { return *run_; }
+  const std::optional<FitRecord>& fit() const { return fit_record_; }
+  const std::vector<Frame>& frames() const { return frames_; }
+  EvaluationCounts evaluations() const { return density_.counts(); }
+  double seconds() const;
+
+ private:
+  const RunSettings& settings() const { return request_.settings; }
+  ProgressStyle progress_style() const;
+  NamedTensors starting_or_given() const;
+  void begin_run(NamedTensors parameters);
+  SessionEnd carry_out_fit();
+  void finish_fit();
+  SessionEnd carry_out_run();
+  void keep_frame();
+
+  NamedTensors checkpoint() const;
+  void save_when_due();
+  void restore_fit(const NamedTensors& saved, const std::string& context);
+  void restore_run(const NamedTensors& saved, const std::string& context);
+
+  const SampleRequest& request_;
+  const Target& target_;
+  std::string folder_;
+  Seed seed_;
+  CountingDensity density_;
+  NamedTensors parameters_;  ///< of an earlier fit; empty: none
+  std::unique_ptr<ReverseKlFit> fitting_;
+  std::unique_ptr<Run> run_;
+  std::optional<FitRecord> fit_record_;
+  std::vector<Frame> frames_;
+  double seconds_before_ = 0.0;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point saved_ = started_;
+};
+
+/// fit.npz and fit.json: the learned parameters and the options they belong to.
+void write_fit(const std::string& folder,
+               const RunSettings& settings,
+               std::int64_t dim,
+               const FitRecord& record,
+               const NamedTensors& parameters);
+
+}  // namespace ergon::app

@@ -1,0 +1,45 @@
+#include "engine_loader.hpp"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+
+#include "engine/engine.hpp"
+#include "ergon/core/errors.hpp"
+
+namespace ergon::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The engine lies next to the program in a build, and in ../lib/ergon once installed.
+std::string engine_path() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  require(!error, "cannot find the program's own folder through /proc/self/exe: {}",
+          error.message());
+  const fs::path folder = program.parent_path();
+  const fs::path places[] = {folder / "libergon_engine.so",
+                             folder.parent_path() / "lib" / "ergon" / "libergon_engine.so"};
+  for (const auto& place : places) {
+    if (fs::exists(place, error)) return place.string();
+  }
+  fail("the engine is missing: neither {} nor {} exists; build or install ergon again",
+       places[0].string(), places[1].string());
+}
+
+}  // namespace
+
+int run_engine(SampleRequest& request) {
+  const std::string path = engine_path();
+  void* library = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (library == nullptr) fail("the engine {} cannot be loaded: {}", path, dlerror());
+  const auto function = reinterpret_cast<EngineFunction>(dlsym(library, kEngineSymbol));
+  require(function != nullptr, "{} is not ergon's engine; build or install ergon again", path);
+  EngineOutcome outcome;
+  function(&request, &outcome);
+  if (!outcome.message.empty()) fmt::print(stderr, "ergon: {}\n", outcome.message);
+  return outcome.exit_status;  // the library stays loaded: libtorch cannot be unloaded
+}
+
+}  // namespace ergon::app

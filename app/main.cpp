@@ -1,0 +1,74 @@
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include "command_line.hpp"
+#include "commands.hpp"
+#include "ergon/core/errors.hpp"
+#include "ergon/core/machine.hpp"
+#include "suggest.hpp"
+
+namespace ergon::app {
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands = {
+      {"sample", "particles, their density, log Z and entropy of a target", run_sample_command},
+      {"targets", "list the targets, or describe one", run_targets_command},
+      {"samplers", "list the samplers, or describe one", run_samplers_command},
+      {"entropy-table", "the table of learned entropies against exact ones",
+       run_entropy_table_command},
+  };
+  return commands;
+}
+
+namespace {
+
+void print_help() {
+  fmt::print(
+      "Usage: ergon COMMAND [options]\n\nErgon {}: energy-based models. Give it a function "
+      "proportional to a density.\n\n"
+      "Commands\n",
+      ergon_version());
+  for (const auto& command : all_commands())
+    fmt::print("  {:<16}{}\n", command.name, command.summary);
+  fmt::print("\n  {:<16}{}\n  {:<16}{}\n\nTry 'ergon sample gaussian-worked --fit 100'.\n",
+             "--version", "print the version", "--help",
+             "print this page; 'ergon COMMAND --help' prints a command's");
+}
+
+int dispatch(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
+      arguments[0] == "help") {
+    print_help();
+    return arguments.empty() ? kExitInvalidInput : kExitOk;
+  }
+  if (arguments[0] == "--version") {
+    fmt::print("ergon {}\n", ergon_version());
+    return kExitOk;
+  }
+  std::vector<std::string> names;
+  for (const auto& command : all_commands()) {
+    if (command.name == arguments[0]) return command.run({arguments.begin() + 1, arguments.end()});
+    names.push_back(command.name);
+  }
+  fail("unknown command '{}'{}; choose one of: {}", arguments[0], did_you_mean(arguments[0], names),
+       join(names));
+}
+
+}  // namespace
+}  // namespace ergon::app
+
+int main(int argc, char** argv) {
+  // A file that would outgrow the limit of the shell is then an error of write(), which is
+  // reported, and not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return ergon::app::dispatch({argv + 1, argv + argc});
+  } catch (const ergon::InvalidInput& error) {
+    fmt::print(stderr, "ergon: {}\n", error.what());
+    return ergon::kExitInvalidInput;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "ergon: this is a defect of ours, please report it: {}\n", error.what());
+    return ergon::kExitDefect;
+  }
+}

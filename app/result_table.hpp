@@ -1,0 +1,12 @@
+#pragma once
+
+#include <string>
+
+#include "option_json.hpp"
+
+namespace ergon::app {
+
+/// The short table that a run prints, from its result.json.
+std::string result_table(const Json& result, const std::string& folder);
+
+}  // namespace ergon::app

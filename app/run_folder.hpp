@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace ergon::app {
+
+/// The folder a run writes into. Nothing of an earlier run is lost silently: an explicit folder
+/// that holds one is refused unless it may be overwritten; a default folder that is taken gets a
+/// number, -2, -3, ….
+class RunFolder {
+ public:
+  /// Claims the folder: `explicit_path`, or when empty the first free one of `default_path`,
+  /// default_path-2, … Creates it and checks that files can be written. Throws InvalidInput: it
+  /// holds a run, or cannot be written.
+  RunFolder(const std::string& explicit_path, const std::string& default_path, bool overwrite);
+  /// An interrupted run's folder, to be continued.
+  static RunFolder existing(const std::string& path);
+  /// Removes the folders it created unless `keep` was called: a run that never began leaves
+  /// nothing.
+  ~RunFolder();
+  RunFolder(RunFolder&& other) noexcept;
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::string& path() const { return path_; }
+  /// The run begins: the folder stays, and files of an earlier run in it are removed.
+  void keep();
+
+ private:
+  RunFolder() = default;
+  std::string path_;
+  std::vector<std::string> created_;  ///< outermost first
+};
+
+/// Removes the checkpoint of a finished run.
+void remove_checkpoint(const std::string& folder);
+
+}  // namespace ergon::app

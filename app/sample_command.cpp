@@ -1,0 +1,297 @@
+#include <cstdio>
+#include <filesystem>
+
+#include "command_line.hpp"
+#include "commands.hpp"
+#include "engine_loader.hpp"
+#include "ergon/core/files.hpp"
+#include "ergon/sampler/option_fields.hpp"
+#include "result_table.hpp"
+#include "suggest.hpp"
+
+namespace ergon::app {
+namespace {
+
+/// What the command line decides beside the request.
+struct SampleOptions {
+  SampleRequest request;
+  std::string config;
+  std::string resume;
+  bool json = false;
+  bool no_figures = false;
+};
+
+std::string target_group(const std::string&) { return "Target"; }
+std::string fit_group(const std::string&) { return "Fit"; }
+
+std::string sampler_group(const std::string& name) {
+  const std::pair<const char*, const char*> groups[] = {{"initial", "Initial distribution"},
+                                                        {"bandwidth", "Bandwidth"},
+                                                        {"step-size", "Step size"},
+                                                        {"steps", "Number of steps"},
+                                                        {"stopping", "Number of steps"},
+                                                        {"stein", "Number of steps"},
+                                                        {"hessian", "Trace of the Hessian"},
+                                                        {"bound", "Step bound"},
+                                                        {"density", "Density at the particles"},
+                                                        {"control", "Divergence control"}};
+  for (const auto& [beginning, group] : groups) {
+    if (name.rfind(beginning, 0) == 0) return group;
+  }
+  return "Particles";
+}
+
+template <class Value>
+void add_field(std::vector<Field>& fields,
+               const char* group,
+               const char* name,
+               Value& value,
+               const char* help) {
+  Field field = make_field(name, value);
+  field.group = group;
+  field.help = help;
+  fields.push_back(std::move(field));
+}
+
+void add_run_fields(std::vector<Field>& fields, SampleOptions& options) {
+  SampleRequest& request = options.request;
+  add_field(fields, "Run", "seed", request.settings.seed, "seed of every random number of the run");
+  add_field(fields, "Run", "threads", request.settings.threads,
+            "threads inside one tensor operation");
+  add_field(fields, "Run", "config", options.config,
+            "TOML file with options as keys; the command line has the last word");
+  add_field(fields, "Run", "resume", options.resume,
+            "folder of an interrupted run to continue; takes no other settings");
+  add_field(fields, "Run", "checkpoint-every", request.checkpoint_every,
+            "seconds between checkpoints (0: always)");
+  add_field(fields, "Output", "out", request.out,
+            "folder of the run (default: out/TARGET-SAMPLER, -2, -3, … when taken)");
+  add_field(fields, "Output", "overwrite", request.overwrite, "replace an earlier run in --out");
+  add_field(fields, "Output", "json", options.json,
+            "print result.json, and nothing else, on standard output");
+  add_field(fields, "Output", "quiet", request.quiet, "no progress on standard error");
+  add_field(fields, "Output", "no-figures", options.no_figures, "neither pictures nor report.html");
+  add_field(fields, "Output", "animate", request.settings.animate,
+            "also particles.gif, the particles along the steps (two dimensions)");
+}
+
+CommandShape sample_shape(SampleOptions& options) {
+  CommandShape shape;
+  shape.name = "sample";
+  shape.description =
+      "Moves particles from a simple distribution to TARGET, a density known up to its normaliser, "
+      "and estimates log Z, "
+      "the entropy and the evidence lower bound with standard errors. Defaults in brackets are "
+      "those of --sampler.";
+  shape.positional = "TARGET";
+  shape.positional_help = "one of 'ergon targets'";
+  auto& fields = shape.fields;
+  RunSettings& settings = options.request.settings;
+  add_field(fields, "Sampler", "sampler", settings.sampler.kind,
+            "published configuration that the other options then change");
+  visit_target_fields(settings.target, FieldCollector(fields, target_group));
+  visit_sampler_fields(settings.sampler, FieldCollector(fields, sampler_group));
+  visit_fit_fields(settings.fit, FieldCollector(fields, fit_group));
+  add_field(fields, "Fit", "fitted", settings.fitted,
+            "reuse the parameters of an earlier fit: a run's folder or its fit.npz");
+  add_run_fields(fields, options);
+  shape.examples =
+      "  ergon sample gaussian-worked --fit 200\n"
+      "  ergon sample mixture-4 --sampler p-svgd --seed 1 --json\n"
+      "  ergon sample logistic --data patients.csv --label-column sick --fit 300 --out "
+      "out/patients\n"
+      "  ergon sample gaussian-worked --fitted out/gaussian-worked-met-svgd --particles 400\n"
+      "  ergon sample --resume out/patients\n";
+  return shape;
+}
+
+// ---- --fitted
+// ------------------------------------------------------------------------------------------------------
+
+struct EarlierFit {
+  std::string parameters_path;
+  RunSettings settings;
+};
+
+EarlierFit read_earlier_fit(const std::string& folder_or_file) {
+  std::filesystem::path path = folder_or_file;
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) path /= "fit.npz";
+  require(file_exists(path.string()),
+          "--fitted: there is no {}; give the folder of a run made with --fit, or its fit.npz",
+          path.string());
+  const std::string description = path.replace_extension(".json").string();
+  require(
+      file_exists(description),
+      "--fitted: there is no {} beside the parameters; it says which options they were fitted with",
+      description);
+  const Json json = read_json_file(description);
+  require(json.is_object() && json.contains("options"), "{}: is not the description of a fit",
+          description);
+  return {path.replace_extension(".npz").string(),
+          settings_from_json(json.at("options"), description)};
+}
+
+/// What the learned parameters are shaped by must be as it was in the fit.
+void check_against_fit(const EarlierFit& fit, const RunSettings& settings) {
+  const Json before = sampler_to_json(fit.settings.sampler);
+  const Json now = sampler_to_json(settings.sampler);
+  std::vector<std::string> shaping = {"initial",          "initial-components", "bandwidth",
+                                      "bandwidth-hidden", "step-size",          "step-size-hidden"};
+  const auto& rules = settings.sampler;
+  if (rules.bandwidth.rule == BandwidthRule::kLearnedPerStep ||
+      rules.step_size.rule == StepSizeRule::kLearnedPerStep) {
+    shaping.push_back("steps");
+  }
+  for (const auto& name : shaping) {
+    require(before.at(name) == now.at(name),
+            "--fitted: the parameters were fitted with --{} {}, the run asks for {}; leave the "
+            "option out or fit again",
+            name, before.at(name).dump(), now.at(name).dump());
+  }
+}
+
+// ---- words to a request
+// --------------------------------------------------------------------------------------------
+
+void require_known_target(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& entry : target_catalogue()) names.emplace_back(entry.name);
+  for (const auto& known : names) {
+    if (known == name) return;
+  }
+  require(!name.empty(), "which target? choose one of: {}", join(names));
+  fail("unknown target '{}'{}; choose one of: {}", name, did_you_mean(name, names), join(names));
+}
+
+std::string word_or(const Words& words, const char* name, const std::string& otherwise = "") {
+  const auto word = words.find(name);
+  return word == words.end() ? otherwise : word->second;
+}
+
+/// The settings from which the words start: those of the earlier fit, or the sampler's published
+/// ones.
+void set_starting_point(const Words& words,
+                        SampleOptions& options,
+                        std::optional<EarlierFit>& fit) {
+  RunSettings& settings = options.request.settings;
+  if (words.count("fitted") > 0) {
+    fit = read_earlier_fit(words.at("fitted"));
+    settings.sampler = fit->settings.sampler;
+    if (words.count("target") == 0) settings.target = fit->settings.target;
+    require(word_or(words, "sampler", std::string(to_name(settings.sampler.kind))) ==
+                to_name(settings.sampler.kind),
+            "--fitted: the parameters were fitted with --sampler {}, not {}",
+            to_name(settings.sampler.kind), word_or(words, "sampler"));
+    return;
+  }
+  SampleOptions scratch;
+  CommandShape shape = sample_shape(scratch);
+  if (words.count("sampler") > 0) apply_words(shape, {{"sampler", words.at("sampler")}});
+  settings.sampler = sampler_preset(scratch.request.settings.sampler.kind);
+}
+
+void finish_request(const Words& words,
+                    const std::optional<EarlierFit>& fit,
+                    SampleOptions& options) {
+  SampleRequest& request = options.request;
+  RunSettings& settings = request.settings;
+  if (words.count("target") > 0) settings.target.name = words.at("target");
+  settings.figures = !options.no_figures;
+  require_known_target(settings.target.name);
+  settings.target.validate();
+  settings.sampler.validate();
+  settings.fit.validate();
+  require(request.checkpoint_every >= 0, "--checkpoint-every must not be negative, got {}",
+          request.checkpoint_every);
+  require(!settings.animate || settings.figures,
+          "--animate and --no-figures contradict each other");
+  require(settings.sampler.kind != SamplerKind::kSvgd || settings.fit.iterations == 0,
+          "--fit needs a sampler that tracks its density: use --sampler met-svgd or p-svgd");
+  if (!fit) return;
+  require(settings.fit.iterations == 0,
+          "--fit and --fitted contradict each other: fit anew or reuse");
+  check_against_fit(*fit, settings);
+  settings.fitted = fit->parameters_path;
+  settings.fitted_target = fit->settings.target.name;
+}
+
+/// Words of the command line (and of --config) to options; resuming is handled elsewhere.
+SampleOptions to_options(const Words& words) {
+  SampleOptions options;
+  std::optional<EarlierFit> fit;
+  set_starting_point(words, options, fit);
+  apply_words(sample_shape(options), words);
+  finish_request(words, fit, options);
+  return options;
+}
+
+Words words_of(const std::vector<std::string>& arguments) {
+  SampleOptions scratch;
+  const CommandShape shape = sample_shape(scratch);
+  Words words = parse_words(shape, arguments);
+  if (words.count("config") > 0 && words.count("help") == 0) {
+    add_config_words(shape, words.at("config"), words);
+  }
+  return words;
+}
+
+SampleOptions resume_options(const Words& words) {
+  for (const auto& [name, word] : words) {
+    const bool allowed =
+        name == "resume" || name == "json" || name == "quiet" || name == "checkpoint-every";
+    require(allowed, "--resume takes the settings of the interrupted run: leave {} out",
+            name == "target" ? word : "--" + name);
+  }
+  SampleOptions options;
+  apply_words(sample_shape(options), words);
+  options.request.resume = true;
+  options.request.out = options.resume;
+  return options;
+}
+
+int help(const Words& words) {
+  SampleOptions options;
+  std::optional<EarlierFit> fit;
+  set_starting_point(words, options, fit);
+  std::fputs(help_text(sample_shape(options)).c_str(), stdout);
+  return kExitOk;
+}
+
+void print_result(const std::string& folder, bool json) {
+  const std::string path = result_path(folder);
+  std::fputs(json ? read_file(path).c_str() : result_table(read_json_file(path), folder).c_str(),
+             stdout);
+}
+
+}  // namespace
+
+RunSettings sample_settings(const std::vector<std::string>& arguments) {
+  return to_options(words_of(arguments)).request.settings;
+}
+
+std::string default_folder(const RunSettings& settings) {
+  return fmt::format("out/{}-{}", settings.target.name, to_name(settings.sampler.kind));
+}
+
+int run_sample_command(const std::vector<std::string>& arguments) {
+  const Words words = words_of(arguments);
+  if (words.count("help") > 0) return help(words);
+  SampleOptions options = words.count("resume") > 0 ? resume_options(words) : to_options(words);
+  SampleRequest& request = options.request;
+  if (request.resume) {
+    const bool interrupted = file_exists(checkpoint_options_path(request.out));
+    if (!interrupted && file_exists(result_path(request.out))) {
+      fmt::print(stderr, "ergon: the run in {} is finished; there is nothing to resume\n",
+                 request.out);
+      print_result(request.out, options.json);
+      return kExitOk;
+    }
+    request.settings = read_checkpoint_settings(request.out);
+  }
+  const int status = run_engine(request);
+  if (status == kExitOk) print_result(request.out, options.json);
+  return status;
+}
+
+}  // namespace ergon::app

@@ -1,0 +1,122 @@
+#include "sample_request.hpp"
+
+#include "ergon/core/files.hpp"
+#include "ergon/sampler/option_fields.hpp"
+
+namespace ergon::app {
+namespace {
+
+constexpr const char* kCheckpointFormat = "ergon-sample-checkpoint/1";
+
+const Json& part(const Json& json, const char* name, const std::string& context) {
+  require(json.is_object() && json.contains(name) && json.at(name).is_object(),
+          "{}: lacks the block '{}'; it was not written by this program", context, name);
+  return json.at(name);
+}
+
+std::string name_of(const Json& json, const std::string& context) {
+  require(json.contains("name") && json.at("name").is_string(), "{}: lacks a name", context);
+  return json.at("name").get<std::string>();
+}
+
+template <class Value>
+Value value_of(const Json& json, const char* name, const std::string& context) {
+  try {
+    return json.at(name).get<Value>();
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: the setting '{}' is missing or of the wrong kind", context, name);
+  }
+}
+
+}  // namespace
+
+Json sampler_to_json(const SamplerOptions& options) {
+  Json json;
+  json["name"] = std::string(to_name(options.kind));
+  visit_sampler_fields(options, JsonWriter{json});
+  return json;
+}
+
+SamplerOptions sampler_from_json(const Json& json, const std::string& context) {
+  SamplerOptions options;
+  options.kind = from_name<SamplerKind>(context + ": sampler", name_of(json, context));
+  visit_sampler_fields(options, JsonReader(json, context));
+  return options;
+}
+
+Json to_json(const RunSettings& settings) {
+  Json target;
+  target["name"] = settings.target.name;
+  visit_target_fields(settings.target, JsonWriter{target});
+  Json fit;
+  visit_fit_fields(settings.fit, JsonWriter{fit});
+  Json run;
+  run["seed"] = settings.seed;
+  run["threads"] = settings.threads;
+  run["figures"] = settings.figures;
+  run["animate"] = settings.animate;
+  run["fitted"] = settings.fitted;
+  run["fitted_target"] = settings.fitted_target;
+  Json json;
+  json["target"] = target;
+  json["sampler"] = sampler_to_json(settings.sampler);
+  json["fit"] = fit;
+  json["run"] = run;
+  return json;
+}
+
+RunSettings settings_from_json(const Json& json, const std::string& context) {
+  RunSettings settings;
+  const Json& target = part(json, "target", context);
+  settings.target.name = name_of(target, context);
+  visit_target_fields(settings.target, JsonReader(target, context));
+  settings.sampler = sampler_from_json(part(json, "sampler", context), context);
+  visit_fit_fields(settings.fit, JsonReader(part(json, "fit", context), context));
+  const Json& run = part(json, "run", context);
+  settings.seed = value_of<std::uint64_t>(run, "seed", context);
+  settings.threads = value_of<int>(run, "threads", context);
+  settings.figures = value_of<bool>(run, "figures", context);
+  settings.animate = value_of<bool>(run, "animate", context);
+  settings.fitted = value_of<std::string>(run, "fitted", context);
+  settings.fitted_target = value_of<std::string>(run, "fitted_target", context);
+  return settings;
+}
+
+Json read_json_file(const std::string& path) {
+  const std::string text = read_file(path);
+  try {
+    return Json::parse(text);
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: is not valid JSON; it is damaged or was not written by this program", path);
+  }
+}
+
+std::string result_path(const std::string& folder) { return folder + "/result.json"; }
+std::string checkpoint_folder(const std::string& folder) { return folder + "/checkpoint"; }
+std::string checkpoint_options_path(const std::string& folder) {
+  return checkpoint_folder(folder) + "/options.json";
+}
+std::string checkpoint_state_path(const std::string& folder) {
+  return checkpoint_folder(folder) + "/state.npz";
+}
+
+RunSettings read_checkpoint_settings(const std::string& folder) {
+  const std::string path = checkpoint_options_path(folder);
+  require(file_exists(path),
+          "{}: holds no checkpoint to resume (there is no checkpoint/options.json)", folder);
+  const Json json = read_json_file(path);
+  require(json.is_object() && json.value("format", "") == kCheckpointFormat,
+          "{}: is not a checkpoint of this version of ergon (expected format {})", path,
+          kCheckpointFormat);
+  return settings_from_json(part(json, "options", path), path);
+}
+
+void write_checkpoint_settings(const std::string& folder, const RunSettings& settings) {
+  make_folder(checkpoint_folder(folder));
+  Json json;
+  json["format"] = kCheckpointFormat;
+  json["options"] = to_json(settings);
+  write_file(checkpoint_options_path(folder), json.dump(2) + "\n");
+}
+
+}  // namespace ergon::app

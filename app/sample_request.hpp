@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "ergon/density/target_options.hpp"
+#include "ergon/learn/options.hpp"
+#include "ergon/sampler/options.hpp"
+#include "option_json.hpp"
+
+namespace ergon::app {
+
+/// What a run computes: everything that decides its numbers. Kept in result.json and in
+/// checkpoints.
+struct RunSettings {
+  TargetOptions target;
+  SamplerOptions sampler;
+  FitOptions fit;
+  std::uint64_t seed = 0;
+  int threads = 1;       ///< inside one tensor operation
+  bool figures = true;   ///< pictures and report.html
+  bool animate = false;  ///< particles.gif, for targets in two dimensions
+  std::string fitted;    ///< .npz with the parameters of an earlier fit that is reused; empty: none
+  std::string fitted_target;  ///< name of the target that fit was made for
+};
+
+/// A run and where and how it is carried out: all that the engine is told.
+struct SampleRequest {
+  RunSettings settings;
+  std::string out;                 ///< the run's folder
+  bool overwrite = false;          ///< an earlier run in `out` may be replaced
+  bool resume = false;             ///< continue from out/checkpoint
+  bool quiet = false;              ///< no progress on stderr
+  double checkpoint_every = 30.0;  ///< seconds, >= 0; 0: after every iteration and step
+};
+
+/// {"target", "sampler", "fit", "run"}: the block `options` of result.json.
+Json to_json(const RunSettings& settings);
+
+/// The reverse. Throws InvalidInput naming `context`.
+RunSettings settings_from_json(const Json& json, const std::string& context);
+
+/// The sampler's block alone: {"name", every option}.
+Json sampler_to_json(const SamplerOptions& options);
+SamplerOptions sampler_from_json(const Json& json, const std::string& context);
+
+/// Parses a JSON file of ours. Throws InvalidInput naming the path, also for text that is not JSON.
+Json read_json_file(const std::string& path);
+
+/// Files of a run's folder.
+std::string result_path(const std::string& folder);
+std::string checkpoint_folder(const std::string& folder);
+std::string checkpoint_options_path(const std::string& folder);
+std::string checkpoint_state_path(const std::string& folder);
+
+/// The run's settings from folder/checkpoint/options.json. Throws InvalidInput: no checkpoint, not
+/// one of ours.
+RunSettings read_checkpoint_settings(const std::string& folder);
+void write_checkpoint_settings(const std::string& folder, const RunSettings& settings);
+
+}  // namespace ergon::app

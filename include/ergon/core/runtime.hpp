@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+namespace ergon {
+
+/// What libtorch runs on in this process: printed at the head of a run and kept in its result.
+struct Runtime {
+  int threads = 1;            ///< threads inside one operation
+  std::string torch_version;  ///< of the headers this was compiled against, "1.13.0"
+  std::string blas;           ///< the matrix-product library behind libtorch, for people
+  bool optimised_blas =
+      false;  ///< false: matrix products run at a small share of the machine's speed
+};
+
+/// Sets up libtorch for this process: `threads` threads inside an operation, one between
+/// operations, denormal numbers flushed to zero on the calling thread (they cost over 100 times a
+/// normal operation), and looks which BLAS is behind libtorch. To be called by a program before its
+/// first tensor; the library itself never changes these settings. Throws InvalidInput unless
+/// threads >= 1.
+Runtime start_runtime(int threads);
+
+/// Flushes denormal numbers to zero on the calling thread: the first thing to do in every worker
+/// thread.
+void flush_denormals();
+
+}  // namespace ergon

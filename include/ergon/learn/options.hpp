@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+namespace ergon {
+
+/// Options of the reverse-KL fit (`--fit`): minimise E[log q^L - log p̄(x^L)] over everything the
+/// sampler learns, through all steps, with Adam.
+struct FitOptions {
+  std::int64_t iterations = 0;  ///< number of Adam iterations, >= 0; 0: no fit
+  double learning_rate = 0.1;   ///< Adam's step, > 0
+  double final_learning_rate =
+      0.005;  ///< at the last iteration; cosine decay in between, 0 < final <= first
+  double gradient_clip = 10.0;  ///< the gradient's norm is cut to this, > 0
+  std::int64_t particles = 0;   ///< M while fitting; 0: the sampler's own
+  std::int64_t sets = 1;        ///< independent sets of draws per iteration, >= 1
+  std::int64_t evaluate_every =
+      10;  ///< iterations between evaluations on held-out draws, which decide what is best, >= 1
+
+  /// Throws InvalidInput naming field, value and the rule it breaks.
+  void validate() const;
+};
+
+/// Calls visit(name, reference, help) for every field: the one list behind the command line, TOML
+/// and JSON.
+template <class Self, class Visitor>
+void visit_fit_fields(Self& self, Visitor&& visit) {
+  visit("fit", self.iterations, "iterations of the reverse-KL fit before sampling (0: none)");
+  visit("fit-learning-rate", self.learning_rate, "Adam's learning rate");
+  visit("fit-final-learning-rate", self.final_learning_rate,
+        "learning rate at the last iteration (cosine decay)");
+  visit("fit-gradient-clip", self.gradient_clip, "norm to which a gradient is cut");
+  visit("fit-particles", self.particles, "particles in a set while fitting (0: as --particles)");
+  visit("fit-sets", self.sets, "independent sets of draws per iteration");
+  visit("fit-evaluate-every", self.evaluate_every,
+        "iterations between evaluations on held-out draws");
+}
+
+}  // namespace ergon

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ergon/core/random.hpp"
+#include "ergon/core/tensor_io.hpp"
+#include "ergon/sampler/options.hpp"
+
+namespace ergon {
+
+/// Draws with their log-density.
+struct Draws {
+  Tensor particles;  ///< (..., M, D)
+  Tensor log_q;      ///< (..., M)
+};
+
+/// q⁰: an equal-weight mixture of K >= 1 Gaussians with diagonal covariances. Draws are
+/// reparameterised: gradients flow to mean and log-standard-deviation. In a mixture the component
+/// of a draw is not differentiated, its density is.
+class InitialDistribution {
+ public:
+  /// mean, log_stddev: (K, D).
+  InitialDistribution(Tensor mean, Tensor log_stddev);
+  /// From options' starting values (component means of a mixture are drawn from `seed`).
+  static InitialDistribution from_options(const InitialOptions& options,
+                                          std::int64_t dim,
+                                          Seed seed);
+  /// From parameters named initial.mean and initial.log_stddev.
+  static InitialDistribution from_parameters(const NamedTensors& parameters);
+
+  /// `sets` independent sets of `particles` draws, (sets, particles, D).
+  Draws sample(std::int64_t sets, std::int64_t particles, Generator generator) const;
+  /// (..., D) -> (...).
+  Tensor log_prob(const Tensor& x) const;
+  /// For points (..., D): false where some coordinate is further than `width` standard deviations
+  /// from the (nearest) component's mean.
+  Tensor within(const Tensor& x, double width) const;
+
+  const Tensor& mean() const { return mean_; }              ///< (K, D)
+  const Tensor& log_stddev() const { return log_stddev_; }  ///< (K, D)
+
+ private:
+  Tensor mean_, log_stddev_;
+};
+
+}  // namespace ergon

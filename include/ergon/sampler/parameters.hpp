@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ergon/core/random.hpp"
+#include "ergon/core/tensor_io.hpp"
+#include "ergon/sampler/options.hpp"
+
+namespace ergon {
+
+/// Everything a sampler can learn, at its starting values, float64 or float32 by the options'
+/// precision:
+///   initial.mean, initial.log_stddev (K, D)       q⁰
+///   bandwidth.log_value () or (L)                 log σ, rules learned and learned-per-step
+///   step_size.log_value () or (L)                 log ε, likewise
+///   bandwidth.network.*, step_size.network.*      multilayer perceptrons D → h → h → 1 of the
+///   particles' mean; their last layer
+///                                                 starts at zero, so that the rule starts at its
+///                                                 `value`
+NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim, Seed seed);
+
+/// The names among `starting_parameters` that a fit moves under these options.
+std::vector<std::string> learned_names(const SamplerOptions& options);
+
+/// Throws InvalidInput naming `context` unless names, shapes and finiteness are those of
+/// `starting_parameters`; returns the tensors in its order and type.
+NamedTensors check_parameters(const SamplerOptions& options,
+                              std::int64_t dim,
+                              const NamedTensors& parameters,
+                              const std::string& context);
+
+/// σ at a step for particles (..., M, D): (...). Clamped to [minimum, maximum].
+Tensor bandwidth_at(const BandwidthOptions& options,
+                    const NamedTensors& parameters,
+                    const Tensor& particles,
+                    const Tensor& alive,
+                    std::int64_t step);
+
+/// ε at a step before its bound, (...): rule times schedule. `bound` (...) is read by the rule
+/// bound-fraction alone.
+Tensor step_size_at(const SamplerOptions& options,
+                    const NamedTensors& parameters,
+                    const Tensor& particles,
+                    const Tensor& bound,
+                    std::int64_t step);
+
+/// The factor of the schedule at a step, in [0, 1].
+double schedule_factor(const StepSizeOptions& options, std::int64_t step, std::int64_t steps);
+
+}  // namespace ergon

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "ergon/core/tensor.hpp"
+#include "ergon/density/log_density.hpp"
+
+namespace ergon {
+
+/// What the next step would otherwise have to compute again. (...) are independent sets of
+/// particles.
+struct State {
+  Tensor particles;    ///< (..., M, D)
+  Tensor log_density;  ///< (..., M)     log p̄ at the particles
+  Tensor score;        ///< (..., M, D)  ∇ log p̄ at the particles
+  Tensor log_q;  ///< (..., M)     log-density of the particles' own law; undefined when the sampler
+                 ///< tracks none.
+                 ///<              Under the joint density only its mean over a set has a meaning:
+                 ///<              log q(X)/M
+  Tensor alive;  ///< (..., M)     bool, false for a particle dropped by truncation; undefined when
+                 ///< none can be
+  std::int64_t step = 0;  ///< steps taken
+};
+
+/// What a person or a diagnostic wants to know about a step; the next step never reads it.
+/// Undefined where it does not apply.
+struct Info {
+  Tensor step_size;       ///< (...)  ε taken
+  Tensor step_bound;      ///< (...)  its bound
+  Tensor bandwidth;       ///< (...)  σ
+  Tensor stein_residual;  ///< (...)  mean_i [ φ(x_i)ᵀ s_i + tr A_i ] before the step, zero in
+                          ///< expectation at p
+  Tensor velocity_norm;   ///< (...)  root mean square of φ over the particles
+  Tensor acceptance;      ///< (...)  mean acceptance probability of Metropolis-Hastings
+  std::int64_t nonfinite =
+      0;  ///< particles whose move was undone since log p̄ or its gradient was not finite there
+};
+
+struct Transition {
+  State state;
+  Info info;
+};
+
+/// An immutable rule that moves particles. Loops, stopping, saving and counting live outside.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+
+  /// Evaluates the target at the initial particles (..., M, D); `log_q` (..., M) is their
+  /// log-density under q⁰, ignored by a sampler that tracks none. Throws InvalidInput: wrong
+  /// dimension, fewer than two particles, log p̄ not finite at more than half of them.
+  virtual State init(const LogDensity& target,
+                     const Tensor& particles,
+                     const Tensor& log_q) const = 0;
+
+  /// One step. Draws from `generator` alone. Differentiable in the particles and the sampler's
+  /// parameters where gradient mode is on.
+  virtual Transition step(const LogDensity& target,
+                          const State& state,
+                          Generator generator) const = 0;
+};
+
+}  // namespace ergon

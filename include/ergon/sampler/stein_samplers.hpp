@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+
+#include "ergon/core/tensor_io.hpp"
+#include "ergon/sampler/options.hpp"
+#include "ergon/sampler/sampler.hpp"
+
+namespace ergon {
+
+/// Stein variational gradient descent without a density (Liu and Wang 2016):
+///   x_i ← x_i + ε φ_i,  φ_i = (1/M) Σ_j [ κ_ij s_j + ∇_{x_j} κ_ij ].
+/// One gradient evaluation per particle and step. `log_q` stays undefined.
+class Svgd final : public Sampler {
+ public:
+  /// Throws InvalidInput from options.validate().
+  explicit Svgd(SamplerOptions options);
+  State init(const LogDensity& target, const Tensor& particles, const Tensor& log_q) const override;
+  Transition step(const LogDensity& target, const State& state, Generator generator) const override;
+
+ private:
+  SamplerOptions options_;
+};
+
+/// MET-SVGD: SVGD read as an invertible map, with the density of its particles carried along
+/// (docs/maths/stein_step.md). P-SVGD is one of its configurations. Per particle and step: one
+/// gradient, one log-density (two with Metropolis-Hastings in both directions), and Hessian-vector
+/// products: `probes` (Hutchinson), D (exact trace or exact norm), none (trace off).
+class MetSvgd final : public Sampler {
+ public:
+  /// `parameters` as checked by check_parameters; kept by reference to their storage, so that a fit
+  /// moves them.
+  MetSvgd(SamplerOptions options, NamedTensors parameters);
+  State init(const LogDensity& target, const Tensor& particles, const Tensor& log_q) const override;
+  Transition step(const LogDensity& target, const State& state, Generator generator) const override;
+
+ private:
+  SamplerOptions options_;
+  NamedTensors parameters_;
+};
+
+/// The sampler that the options name.
+std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
+                                      const NamedTensors& parameters);
+
+}  // namespace ergon

@@ -1,0 +1,70 @@
+#include "ergon/sampler/initial.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "ergon/core/errors.hpp"
+
+namespace ergon {
+
+InitialDistribution::InitialDistribution(Tensor mean, Tensor log_stddev)
+    : mean_(std::move(mean)), log_stddev_(std::move(log_stddev)) {
+  ERGON_CHECK(mean_.dim() == 2 && mean_.sizes() == log_stddev_.sizes(),
+              "q0 needs (K, D) parameters");
+}
+
+InitialDistribution InitialDistribution::from_options(const InitialOptions& options,
+                                                      std::int64_t dim,
+                                                      Seed seed) {
+  const auto given = static_cast<std::int64_t>(options.mean.size());
+  require(given == 1 || given == dim, "--initial-mean has {} numbers, the target has {} dimensions",
+          given, dim);
+  Tensor centre = at::tensor(options.mean, at::kDouble).expand({dim});
+  const bool mixture = options.family == InitialFamily::kMixture;
+  const std::int64_t components = mixture ? options.components : 1;
+  Tensor mean = centre.expand({components, dim}).clone();
+  if (mixture)
+    mean += options.spread * draw::normal_like(mean, seed.child("components").generator());
+  return {mean, at::full({components, dim}, std::log(options.stddev), at::kDouble)};
+}
+
+InitialDistribution InitialDistribution::from_parameters(const NamedTensors& parameters) {
+  return {find_tensor(parameters, "initial.mean", "sampler parameters"),
+          find_tensor(parameters, "initial.log_stddev", "sampler parameters")};
+}
+
+Draws InitialDistribution::sample(std::int64_t sets,
+                                  std::int64_t particles,
+                                  Generator generator) const {
+  const auto components = mean_.size(0);
+  const auto dim = mean_.size(1);
+  const Tensor noise = draw::normal_like(
+      at::empty({sets, particles, dim}, mean_.options().requires_grad(false)), generator);
+  Tensor x;
+  if (components == 1) {
+    x = mean_[0] + log_stddev_[0].exp() * noise;
+  } else {
+    const Tensor which = draw::integers(sets * particles, components, generator)
+                             .to(mean_.device())
+                             .view({sets, particles});
+    x = mean_.index({which}) + log_stddev_.index({which}).exp() * noise;
+  }
+  return {x, log_prob(x)};
+}
+
+Tensor InitialDistribution::log_prob(const Tensor& x) const {
+  const double normaliser = 0.5 * static_cast<double>(mean_.size(1)) * std::log(2 * M_PI);
+  const Tensor standard = (x.unsqueeze(-2) - mean_) * (-log_stddev_).exp();  // (..., K, D)
+  const Tensor each = -0.5 * standard.pow(2).sum(-1) - log_stddev_.sum(-1) - normaliser;
+  const auto components = mean_.size(0);
+  return components == 1 ? each.squeeze(-1)
+                         : each.logsumexp(-1) - std::log(static_cast<double>(components));
+}
+
+Tensor InitialDistribution::within(const Tensor& x, double width) const {
+  const Tensor standard = (x.unsqueeze(-2) - mean_) * (-log_stddev_).exp();
+  return (standard.abs() <= width).all(-1).any(-1);
+}
+
+}  // namespace ergon

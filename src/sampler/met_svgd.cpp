@@ -1,0 +1,327 @@
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "ergon/core/errors.hpp"
+#include "ergon/core/random.hpp"
+#include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/moves.hpp"
+#include "ergon/sampler/parameters.hpp"
+#include "ergon/sampler/stein_samplers.hpp"
+#include "ergon/stein/jacobian.hpp"
+#include "ergon/stein/joint.hpp"
+#include "ergon/stein/metropolis.hpp"
+#include "ergon/stein/step_bound.hpp"
+#include "ergon/stein/velocity.hpp"
+
+namespace ergon {
+namespace {
+
+constexpr std::int64_t kExactNormDim = 16;
+constexpr std::int64_t kExactJointSize = 512;
+
+// What one step knows about the velocity field at its particles.
+struct Field {
+  stein::KernelMatrix kernel;
+  Tensor velocity;        // (..., M, D)
+  Tensor trace;           // (..., M)           tr A_i as the options define it
+  Tensor hessian;         // (..., M, D, D)     where something needs it whole, else undefined
+  Tensor probes;          // (P, ..., M, D)     of the Hutchinson trace, else undefined
+  Tensor probe_products;  // (P, ..., M, D)     H v
+};
+
+Tensor draw_probes(const Tensor& particles, std::int64_t count, ProbeLaw law, Generator generator) {
+  std::vector<std::int64_t> shape = particles.sizes().vec();
+  shape.insert(shape.begin(), count);
+  const Tensor like = at::empty(shape, particles.options().requires_grad(false));
+  return law == ProbeLaw::kRademacher ? draw::rademacher_like(like, generator)
+                                      : draw::normal_like(like, generator);
+}
+
+// H v for probes (P, ..., M, D), in one call of the target.
+Tensor probe_hessian(const LogDensity& target, const Tensor& particles, const Tensor& probes) {
+  return target.hessian_vector_product(particles.unsqueeze(0).expand_as(probes), probes);
+}
+
+bool needs_whole_hessian(const SamplerOptions& options) {
+  return options.hessian.trace == HessianTrace::kExact ||
+         (options.hessian.trace != HessianTrace::kOff &&
+          options.density.method != DensityMethod::kFirstOrder);
+}
+
+// tr H_i, or undefined when the term is off.
+Tensor hessian_trace(const LogDensity& target,
+                     const SamplerOptions& options,
+                     const Tensor& particles,
+                     Generator generator,
+                     Field& field) {
+  if (options.hessian.trace == HessianTrace::kOff) return {};
+  if (needs_whole_hessian(options)) field.hessian = target.hessian(particles);
+  if (options.hessian.trace == HessianTrace::kExact) {
+    return field.hessian.diagonal(0, -2, -1).sum(-1);
+  }
+  field.probes = draw_probes(particles, options.hessian.probes, options.hessian.law, generator);
+  field.probe_products = field.hessian.defined()
+                             ? at::matmul(field.hessian, field.probes.unsqueeze(-1)).squeeze(-1)
+                             : probe_hessian(target, particles, field.probes);
+  return (field.probes * field.probe_products).sum(-1).mean(0);
+}
+
+Field evaluate_field(const LogDensity& target,
+                     const SamplerOptions& options,
+                     const State& state,
+                     const Tensor& bandwidth,
+                     Generator generator) {
+  Field field;
+  field.kernel = stein::kernel_matrix(state.particles, bandwidth, state.alive);
+  const auto [velocity, drift] = stein::velocity_and_trace(field.kernel, state.score);
+  field.velocity = velocity;
+  const Tensor count = field.kernel.count.squeeze(-1);  // (..., 1)
+  const bool minus_one = options.density.normalization == TraceNormalization::kParticlesMinusOne;
+  field.trace = drift / (minus_one ? count - 1 : count);
+  const Tensor hessian = hessian_trace(target, options, state.particles, generator, field);
+  if (hessian.defined()) field.trace = field.trace + hessian / count;
+  return field;
+}
+
+// σ_max(A_i) from below by power iteration on AᵀA.
+Tensor power_iteration(const LogDensity& target,
+                       const SamplerOptions& options,
+                       const State& state,
+                       const Field& field,
+                       Generator generator) {
+  const bool with_hessian = options.hessian.trace != HessianTrace::kOff;
+  const auto hessian_product = [&](const Tensor& v) {
+    return with_hessian ? target.hessian_vector_product(state.particles, v) : Tensor();
+  };
+  Tensor vector = draw::normal_like(state.particles, generator);
+  Tensor norm;
+  for (std::int64_t round = 0; round < options.bound.probes; ++round) {
+    vector = vector / vector.norm(2, {-1}, true).clamp_min(1e-30);
+    const Tensor image =
+        stein::jacobian_vector_product(field.kernel, state.score, vector, hessian_product(vector));
+    norm = image.norm(2, {-1});
+    vector = stein::transposed_jacobian_vector_product(field.kernel, state.score, image,
+                                                       hessian_product(image));
+  }
+  return norm;
+}
+
+// ‖A_i‖_F² or, for the spectral bound, σ_max(A_i)²; (..., M).
+Tensor squared_norm(const LogDensity& target,
+                    const SamplerOptions& options,
+                    const State& state,
+                    const Field& field,
+                    Generator generator) {
+  const bool spectral = options.bound.bound == StepBound::kSpectral;
+  const bool with_hessian = options.hessian.trace != HessianTrace::kOff;
+  NormMethod method = options.bound.norm;
+  if (method == NormMethod::kAuto) {
+    method =
+        state.particles.size(-1) <= kExactNormDim ? NormMethod::kExact : NormMethod::kHutchinson;
+  }
+  if (method == NormMethod::kExact) {
+    Tensor hessian = field.hessian;
+    if (with_hessian && !hessian.defined()) hessian = target.hessian(state.particles);
+    const Tensor jacobian = stein::velocity_jacobian(field.kernel, state.score, hessian);
+    return spectral ? stein::spectral_norm(jacobian).pow(2) : stein::frobenius_squared(jacobian);
+  }
+  if (method == NormMethod::kPublished) {
+    const Tensor drift = stein::velocity_jacobian(field.kernel, state.score);
+    const Tensor estimate = stein::frobenius_squared_published(field.kernel, drift, field.probes[0],
+                                                               field.probe_products[0]);
+    // The estimate can be negative; the drift part alone is the smallest value that makes sense
+    // then.
+    return at::maximum(estimate, stein::frobenius_squared(drift));
+  }
+  if (spectral) return power_iteration(target, options, state, field, generator).pow(2);
+  const Tensor probes =
+      draw_probes(state.particles, options.bound.probes, ProbeLaw::kRademacher, generator);
+  const Tensor products = with_hessian ? probe_hessian(target, state.particles, probes) : Tensor();
+  const Tensor image = stein::jacobian_vector_product(field.kernel, state.score, probes, products);
+  return image.pow(2).sum(-1).mean(0);
+}
+
+// The bound of (15) or (16), without a graph; undefined when there is none.
+Tensor step_bound(const LogDensity& target,
+                  const SamplerOptions& options,
+                  const State& state,
+                  const Field& field,
+                  Generator generator) {
+  if (options.bound.bound == StepBound::kNone) return {};
+  const at::NoGradGuard no_grad;
+  const Tensor squared = squared_norm(target, options, state, field, generator);
+  if (options.bound.bound == StepBound::kEigenvalue) {
+    return stein::eigenvalue_bound(field.trace, squared, state.particles.size(-1),
+                                   options.bound.safety, state.alive);
+  }
+  return stein::norm_bound(squared.sqrt(), options.bound.safety, state.alive);
+}
+
+Tensor bounded_step_size(const SamplerOptions& options, const Tensor& wanted, const Tensor& bound) {
+  if (!bound.defined()) return wanted;
+  return options.bound.clamp == Clamp::kHard ? stein::hard_clamp(wanted, bound)
+                                             : stein::leaky_clamp(wanted, bound);
+}
+
+Tensor joint_log_determinant(const SamplerOptions& options,
+                             const State& state,
+                             const Field& field,
+                             const Tensor& step_size,
+                             Generator generator) {
+  const Tensor& x = state.particles;
+  const bool exact =
+      options.density.joint == JointMethod::kExact ||
+      (options.density.joint == JointMethod::kAuto && x.size(-2) * x.size(-1) <= kExactJointSize);
+  if (exact) {
+    const Tensor jacobian = stein::joint_jacobian(field.kernel, state.score, field.hessian);
+    return stein::joint_log_determinant(jacobian, step_size).log_abs_det;
+  }
+  const Tensor probes =
+      draw_probes(x, options.density.series_probes, ProbeLaw::kRademacher, generator);
+  return stein::joint_log_determinant_series(field.kernel, state.score, field.hessian, step_size,
+                                             probes, options.density.series_terms);
+}
+
+// log |det| of the step as the density method defines it, per particle (..., M).
+Tensor log_determinant(const SamplerOptions& options,
+                       const State& state,
+                       const Field& field,
+                       const Tensor& step_size,
+                       Generator generator) {
+  switch (options.density.method) {
+    case DensityMethod::kFirstOrder:
+      return step_size.unsqueeze(-1) * field.trace;
+    case DensityMethod::kBlock: {
+      const Tensor jacobian = stein::velocity_jacobian(field.kernel, state.score, field.hessian);
+      return stein::block_log_determinant(jacobian, step_size).log_abs_det;
+    }
+    case DensityMethod::kJoint: {
+      const Tensor joint = joint_log_determinant(options, state, field, step_size, generator);
+      const auto count = static_cast<double>(state.particles.size(-2));
+      return (joint / count).unsqueeze(-1).expand_as(state.log_density);
+    }
+  }
+  ERGON_CHECK(false, "density method {}", static_cast<int>(options.density.method));
+}
+
+// The accept-reject step (17), (18). `displacement` is ε φ.
+Transition metropolis(const LogDensity& target,
+                      const ControlOptions& control,
+                      const State& state,
+                      const Tensor& displacement,
+                      const Tensor& log_det,
+                      Generator generator) {
+  const Tensor plain = at::empty_like(state.log_density.detach());
+  const Tensor applied =  // (..., 1): sets whose step is accepted or rejected at all
+      draw::uniform_like(plain.narrow(-1, 0, 1), generator) < control.probability;
+  const bool both = control.moves == MetropolisMoves::kBothDirections;
+  Tensor direction = both ? draw::rademacher_like(plain, generator) : at::ones_like(plain);
+  direction = at::where(applied, direction, at::ones_like(direction));
+  const Tensor uniform = draw::uniform_like(plain, generator);
+
+  const Tensor move = direction.unsqueeze(-1) * displacement;
+  State proposal = evaluate(target, state.particles + move);
+  const Tensor own =
+      stein::log_acceptance(proposal.log_density, state.log_density, direction * log_det);
+  Tensor log_q = stein::mixed_log_density(state.log_q, own, direction * log_det);
+  if (both) {
+    const Tensor opposite = target.log_density(state.particles - move);
+    const Tensor other = stein::log_acceptance(opposite, state.log_density, -direction * log_det);
+    log_q =
+        at::logaddexp(log_q, stein::mixed_log_density(state.log_q, other, -direction * log_det)) -
+        M_LN2;
+  }
+  const Tensor accepted = (uniform < own.detach().exp()).logical_or(applied.logical_not());
+
+  proposal.log_q = state.log_q - log_det;
+  Transition result{select(accepted, proposal, state), {}};
+  result.info.nonfinite = keep_finite(state, proposal);
+  keep_finite(state, result.state);
+  result.state.log_q = at::where(applied, log_q, result.state.log_q);
+  const Tensor probability = at::where(applied, own.detach().exp(), at::ones_like(plain));
+  result.info.acceptance = live_mean(probability, state.alive);
+  return result;
+}
+
+Transition unconditional(const LogDensity& target,
+                         const State& state,
+                         const Tensor& displacement,
+                         const Tensor& log_det) {
+  Transition result{evaluate(target, state.particles + displacement), {}};
+  result.state.log_q = state.log_q - log_det;
+  result.info.nonfinite = keep_finite(state, result.state);
+  return result;
+}
+
+// Freezes the particles dropped before this step and drops those that have left q⁰'s truncation.
+void truncate(const InitialDistribution& initial, double width, const State& state, State& next) {
+  next = select(state.alive, next, state);
+  next.alive = state.alive.logical_and(initial.within(next.particles.detach(), width));
+  const auto fewest = next.alive.sum(-1).min().item<std::int64_t>();
+  if (fewest < 2) {
+    throw NumericalFailure(fmt::format(
+        "truncation left {} particle(s) of a set within {} standard deviations of the initial "
+        "distribution at step {}; widen "
+        "--initial-stddev or --control-truncation, take a smaller step, or use another --control",
+        fewest, width, state.step + 1));
+  }
+}
+
+}  // namespace
+
+MetSvgd::MetSvgd(SamplerOptions options, NamedTensors parameters)
+    : options_(std::move(options)), parameters_(std::move(parameters)) {
+  options_.validate();
+}
+
+State MetSvgd::init(const LogDensity& target, const Tensor& particles, const Tensor& log_q) const {
+  require(log_q.defined() && log_q.sizes() == particles.sizes().slice(0, particles.dim() - 1),
+          "log q of the initial particles must have one number per particle");
+  State state = initial_state(target, particles);
+  state.log_q = log_q;
+  if (options_.control.control == DivergenceControl::kTruncation) {
+    state.alive = at::ones_like(log_q, at::kBool);
+    const auto initial = InitialDistribution::from_parameters(parameters_);
+    State start = state;
+    start.step = -1;
+    truncate(initial, options_.control.truncation, start, state);
+  }
+  return state;
+}
+
+Transition MetSvgd::step(const LogDensity& target, const State& state, Generator generator) const {
+  const Tensor bandwidth =
+      bandwidth_at(options_.bandwidth, parameters_, state.particles, state.alive, state.step);
+  const Field field = evaluate_field(target, options_, state, bandwidth, generator);
+  const Tensor bound = step_bound(target, options_, state, field, generator);
+  const Tensor wanted = step_size_at(options_, parameters_, state.particles, bound, state.step);
+  const Tensor step_size = bounded_step_size(options_, wanted, bound);
+
+  const Tensor displacement = step_size.unsqueeze(-1).unsqueeze(-1) * field.velocity;
+  const Tensor log_det = log_determinant(options_, state, field, step_size, generator);
+  const bool accept_reject = options_.control.control == DivergenceControl::kMetropolisHastings;
+  Transition result =
+      accept_reject ? metropolis(target, options_.control, state, displacement, log_det, generator)
+                    : unconditional(target, state, displacement, log_det);
+  if (options_.control.control == DivergenceControl::kTruncation) {
+    truncate(InitialDistribution::from_parameters(parameters_), options_.control.truncation, state,
+             result.state);
+  }
+  result.state.step = state.step + 1;
+  result.info.bandwidth = bandwidth.detach();
+  result.info.step_bound = bound;
+  result.info.step_size = step_size.detach();
+  result.info.velocity_norm = root_mean_square(field.velocity, state.alive);
+  result.info.stein_residual =
+      stein::stein_residual(field.velocity, state.score, field.trace, state.alive).detach();
+  return result;
+}
+
+std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
+                                      const NamedTensors& parameters) {
+  if (options.kind == SamplerKind::kSvgd) return std::make_unique<Svgd>(options);
+  return std::make_unique<MetSvgd>(options, parameters);
+}
+
+}  // namespace ergon

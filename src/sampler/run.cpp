@@ -1,0 +1,187 @@
+#include "ergon/sampler/run.hpp"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+
+#include "ergon/core/errors.hpp"
+#include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/moves.hpp"
+#include "ergon/sampler/parameters.hpp"
+#include "ergon/sampler/stein_samplers.hpp"
+
+namespace ergon {
+namespace {
+
+double mean_or_none(const Tensor& values) {
+  return values.defined() ? values.detach().to(at::kDouble).mean().item<double>() : TraceRow::kNone;
+}
+
+TraceRow from_numbers(const double* v) {
+  TraceRow row;
+  row.step = static_cast<std::int64_t>(v[0]);
+  row.entropy = v[1];
+  row.elbo = v[2];
+  row.stein_residual = v[3];
+  row.step_size = v[4];
+  row.step_bound = v[5];
+  row.bandwidth = v[6];
+  row.velocity_norm = v[7];
+  row.acceptance = v[8];
+  row.alive = v[9];
+  row.nonfinite = static_cast<std::int64_t>(v[10]);
+  return row;
+}
+
+Tensor trace_tensor(const std::vector<TraceRow>& trace) {
+  std::vector<double> numbers;
+  for (const TraceRow& row : trace) {
+    const auto values = to_numbers(row);
+    numbers.insert(numbers.end(), values.begin(), values.end());
+  }
+  const auto columns = static_cast<std::int64_t>(trace_columns().size());
+  return at::tensor(numbers, at::kDouble).view({-1, columns});
+}
+
+void restore_tensor(const NamedTensors& saved,
+                    const char* name,
+                    const std::string& context,
+                    Tensor& current) {
+  if (!current.defined()) return;
+  const Tensor& found = find_tensor(saved, name, context);
+  require(
+      found.sizes() == current.sizes() && found.scalar_type() == current.scalar_type(),
+      "{}: {} does not fit this run's options; resume with the options the run was started with",
+      context, name);
+  current = found.to(current.device());
+}
+
+}  // namespace
+
+const std::vector<EnumName<RunStatus>>& EnumNames<RunStatus>::all() {
+  static const std::vector<EnumName<RunStatus>> names = {
+      {RunStatus::kRunning, "running", "steps are left"},
+      {RunStatus::kFinished, "finished", "all steps taken"},
+      {RunStatus::kSteinIdentityMet, "stein-identity-met", "stopped early: Stein's identity holds"},
+      {RunStatus::kTooManyNonfinite, "too-many-nonfinite",
+       "stopped: the density was not finite too often"}};
+  return names;
+}
+
+const std::vector<std::string>& trace_columns() {
+  static const std::vector<std::string> columns = {
+      "step",      "entropy",       "elbo",       "stein_residual", "step_size", "step_bound",
+      "bandwidth", "velocity_norm", "acceptance", "alive",          "nonfinite"};
+  return columns;
+}
+
+std::vector<double> to_numbers(const TraceRow& row) {
+  return {static_cast<double>(row.step),
+          row.entropy,
+          row.elbo,
+          row.stein_residual,
+          row.step_size,
+          row.step_bound,
+          row.bandwidth,
+          row.velocity_norm,
+          row.acceptance,
+          row.alive,
+          static_cast<double>(row.nonfinite)};
+}
+
+Run::Run(const LogDensity& target,
+         const SamplerOptions& options,
+         NamedTensors parameters,
+         Seed seed)
+    : target_(target), options_(options), seed_(seed) {
+  options_.validate();
+  const at::NoGradGuard no_grad;
+  parameters_ = check_parameters(options_, target.dim(), parameters, "sampler parameters");
+  sampler_ = make_sampler(options_, parameters_);
+  const auto initial = InitialDistribution::from_parameters(parameters_);
+  const Draws draws =
+      initial.sample(options_.sets, options_.particles, seed_.child("initial").generator());
+  state_ = sampler_->init(target_, draws.particles, draws.log_q);
+  record({});
+  if (options_.steps.steps == 0) status_ = RunStatus::kFinished;
+}
+
+void Run::record(const Info& info) {
+  TraceRow row;
+  row.step = state_.step;
+  if (state_.log_q.defined()) {
+    row.entropy = -live_mean(state_.log_q, state_.alive).mean().item<double>();
+    row.elbo = live_mean(state_.log_density - state_.log_q, state_.alive).mean().item<double>();
+  }
+  row.stein_residual = std::abs(mean_or_none(info.stein_residual));
+  row.step_size = mean_or_none(info.step_size);
+  row.step_bound = mean_or_none(info.step_bound);
+  row.bandwidth = mean_or_none(info.bandwidth);
+  row.velocity_norm = mean_or_none(info.velocity_norm);
+  row.acceptance = mean_or_none(info.acceptance);
+  row.alive = state_.alive.defined() ? mean_or_none(state_.alive) : 1.0;
+  row.nonfinite = info.nonfinite;
+  trace_.push_back(row);
+}
+
+void Run::step() {
+  ERGON_CHECK(status_ == RunStatus::kRunning, "a run that has ended was stepped");
+  const at::NoGradGuard no_grad;
+  auto [state, info] = sampler_->step(
+      target_, state_, seed_.child("step", static_cast<std::uint64_t>(state_.step)).generator());
+  state_ = std::move(state);
+  record(info);
+
+  const auto particles = static_cast<double>(state_.log_density.numel());
+  const bool below = trace_.back().stein_residual < options_.steps.threshold;
+  steps_below_threshold_ = below ? steps_below_threshold_ + 1 : 0;
+  if (static_cast<double>(info.nonfinite) > kNonfiniteShare * particles) {
+    status_ = RunStatus::kTooManyNonfinite;
+  } else if (options_.steps.stopping == Stopping::kSteinIdentity &&
+             steps_below_threshold_ >= options_.steps.patience) {
+    status_ = RunStatus::kSteinIdentityMet;
+  } else if (state_.step >= options_.steps.steps) {
+    status_ = RunStatus::kFinished;
+  }
+}
+
+NamedTensors Run::checkpoint() const {
+  NamedTensors saved = {{"particles", state_.particles},
+                        {"log_density", state_.log_density},
+                        {"score", state_.score}};
+  if (state_.log_q.defined()) saved.emplace_back("log_q", state_.log_q);
+  if (state_.alive.defined()) saved.emplace_back("alive", state_.alive);
+  saved.emplace_back("trace", trace_tensor(trace_));
+  saved.emplace_back("counters",
+                     at::tensor(std::vector<std::int64_t>{state_.step, steps_below_threshold_,
+                                                          static_cast<std::int64_t>(status_)},
+                                at::kLong));
+  for (const auto& [name, tensor] : parameters_) saved.emplace_back("parameters." + name, tensor);
+  return saved;
+}
+
+void Run::restore(const NamedTensors& saved, const std::string& context) {
+  restore_tensor(saved, "particles", context, state_.particles);
+  restore_tensor(saved, "log_density", context, state_.log_density);
+  restore_tensor(saved, "score", context, state_.score);
+  restore_tensor(saved, "log_q", context, state_.log_q);
+  restore_tensor(saved, "alive", context, state_.alive);
+  for (auto& [name, tensor] : parameters_) {
+    tensor.copy_(find_tensor(saved, "parameters." + name, context));
+  }
+  const Tensor counters = find_tensor(saved, "counters", context);
+  const Tensor rows = find_tensor(saved, "trace", context).contiguous();
+  const auto columns = static_cast<std::int64_t>(trace_columns().size());
+  require(counters.scalar_type() == at::kLong && counters.numel() == 3 && rows.dim() == 2 &&
+              rows.size(1) == columns && rows.scalar_type() == at::kDouble,
+          "{}: not a checkpoint of a sampling run", context);
+  state_.step = counters[0].item<std::int64_t>();
+  steps_below_threshold_ = counters[1].item<std::int64_t>();
+  status_ = static_cast<RunStatus>(counters[2].item<std::int64_t>());
+  trace_.clear();
+  for (std::int64_t row = 0; row < rows.size(0); ++row) {
+    trace_.push_back(from_numbers(rows.data_ptr<double>() + row * columns));
+  }
+}
+
+}  // namespace ergon

@@ -1,0 +1,202 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "program.hpp"
+
+namespace ergon::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// A small run; more words follow.
+Words small_run(const Words& more) {
+  Words words = {"sample", "gaussian-worked", "--particles", "10",           "--sets",
+                 "2",      "--steps",         "3",           "--no-figures", "--quiet"};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// One clear sentence on stderr, nothing on stdout, status 2.
+void expect_refused(const Outcome& outcome, const Words& says) {
+  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, StartsWith("ergon: "));
+  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << "more than a line: " << outcome.err;
+  for (const auto& part : says) EXPECT_THAT(outcome.err, HasSubstr(part));
+}
+
+struct Fault {
+  Words words;
+  Words says;
+};
+
+void expect_all_refused(const Workspace& here, const std::vector<Fault>& faults) {
+  const Words before = here.list();
+  for (const Fault& fault : faults) {
+    SCOPED_TRACE(::testing::PrintToString(fault.words));
+    expect_refused(here.run(fault.words), fault.says);
+    EXPECT_EQ(here.list(), before) << "something was left behind";
+  }
+}
+
+TEST(AppFaults, UnknownWordsNameTheNearestAndTheAlternatives) {
+  expect_all_refused(
+      Workspace(),
+      {{{"sampel"}, {"unknown command 'sampel'", "did you mean sample?", "entropy-table"}},
+       {{"sample", "gausian"}, {"unknown target 'gausian'", "did you mean gaussian?", "mixture-4"}},
+       {{"targets", "funel"}, {"did you mean funnel?"}},
+       {{"samplers", "pSVGD"}, {"unknown sampler", "p-svgd, met-svgd"}},
+       {{"sample", "gaussian", "--sampler", "met-svg"},
+        {"--sampler", "did you mean met-svgd?", "svgd, p-svgd, met-svgd"}},
+       {{"sample", "gaussian", "--bandwith", "median"},
+        {"unknown option --bandwith", "did you mean --bandwidth?"}},
+       {{"sample", "gaussian", "--bandwidth", "medain"},
+        {"--bandwidth", "medain", "did you mean median?", "fixed, per-step"}},
+       {{"entropy-table", "--only", "gauss"}, {"unknown row 'gauss'", "gaussian-worked"}}});
+}
+
+TEST(AppFaults, MalformedValuesAreRefused) {
+  expect_all_refused(
+      Workspace(),
+      {{{"sample"}, {"which target?", "gaussian"}},
+       {{"sample", "gaussian", "--steps", "many"}, {"--steps", "'many' is not a whole number"}},
+       {{"sample", "gaussian", "--steps", "3.5"}, {"--steps", "'3.5' is not a whole number"}},
+       {{"sample", "gaussian", "--steps", "-1"}, {"--steps"}},
+       {{"sample", "gaussian", "--steps"}, {"--steps"}},
+       {{"sample", "gaussian", "--step-size-value", "nan"},
+        {"--step-size-value", "not a finite number"}},
+       {{"sample", "gaussian", "--step-size-value", "1e999"}, {"not a finite number"}},
+       {{"sample", "gaussian", "--initial-mean", "1,x"}, {"--initial-mean", "'x'", "commas"}},
+       {{"sample", "gaussian", "--mean", "1", "2"}, {"unexpected word '2'", "commas"}},
+       {{"sample", "gaussian", "--seed", "-3"}, {"--seed"}},
+       {{"sample", "gaussian", "--threads", "0"}, {"--threads"}},
+       {{"sample", "gaussian", "--particles", "1"}, {"--particles"}},
+       {{"entropy-table", "--seeds", "4-1"}, {"--seeds"}}});
+}
+
+TEST(AppFaults, OptionsThatContradictEachOtherAreRefused) {
+  expect_all_refused(
+      Workspace(),
+      {{{"sample", "gaussian", "--sampler", "svgd", "--fit", "10"}, {"--fit", "met-svgd"}},
+       {{"sample", "gaussian", "--sampler", "svgd", "--bound", "frobenius"}, {"svgd", "frobenius"}},
+       {{"sample", "gaussian", "--density", "joint", "--control", "metropolis-hastings"},
+        {"joint", "metropolis-hastings"}},
+       {{"sample", "gaussian", "--bandwidth", "per-step"}, {"--bandwidth-values"}},
+       {{"sample", "gaussian", "--step-size", "bound-fraction", "--bound", "none"}, {"bound"}},
+       {{"sample", "ring", "--dim", "3"}, {"ring", "dim"}},
+       {{"sample", "gaussian", "--animate", "--no-figures"}, {"--animate"}},
+       {{"sample", "logistic"}, {"data"}}});
+}
+
+TEST(AppFaults, ConfigurationFilesAreReadStrictly) {
+  const Workspace here;
+  here.write("unknown.toml", "steps = 3\nstep_size = 'fixed'\n");
+  here.write("open.toml", "# a list\ninitial-mean = [1, 2\n");
+  here.write("bare.toml", "bandwidth = median\n");
+  here.write("twice.toml", "steps = 3\nsteps = 4\n");
+  here.write("words.toml", "steps 3\n");
+  here.write("type.toml", "steps = \"many\"\n");
+  here.write("table.toml", "[train]\nsteps = 3\n");
+  expect_all_refused(
+      here,
+      {{{"sample", "gaussian", "--config", "missing.toml"}, {"missing.toml"}},
+       {{"sample", "gaussian", "--config", "unknown.toml"},
+        {"unknown.toml, line 2", "step_size", "did you mean step-size?"}},
+       {{"sample", "gaussian", "--config", "open.toml"}, {"open.toml, line 2", "not closed"}},
+       {{"sample", "gaussian", "--config", "bare.toml"}, {"bare.toml, line 1", "median", "string"}},
+       {{"sample", "gaussian", "--config", "twice.toml"}, {"twice.toml, line 2", "second time"}},
+       {{"sample", "gaussian", "--config", "words.toml"}, {"words.toml, line 1", "key = value"}},
+       {{"sample", "gaussian", "--config", "type.toml"}, {"steps", "many"}},
+       {{"sample", "gaussian", "--config", "table.toml"}, {"table.toml, line 1", "[sample]"}}});
+}
+
+TEST(AppFaults, EarlierRunsThatAreNotThereAreRefused) {
+  const Workspace here;
+  here.write("empty.npz", "");
+  expect_all_refused(here,
+                     {{{"sample", "--resume", "nowhere"}, {"nowhere", "no checkpoint"}},
+                      {{"sample", "gaussian", "--fitted", "nowhere"}, {"--fitted", "nowhere"}},
+                      {{"sample", "gaussian", "--fitted", "empty.npz"}, {"empty.json", "beside"}},
+                      {{"sample", "gaussian", "--resume", "nowhere"}, {"leave gaussian out"}},
+                      {{"sample", "--resume", "nowhere", "--steps", "3"}, {"leave --steps out"}}});
+}
+
+TEST(AppFaults, MissingAndMalformedDataFilesAreRefused) {
+  const Workspace here;
+  here.write("words.csv", "a,b,label\n1,2,0\n3,four,1\n");
+  here.write("constant.csv", "a,b,label\n1,2,0\n3,2,1\n5,2,0\n");
+  here.write("text.pt", "this is no TorchScript\n");
+  const std::string data = ERGON_SOURCE_DIR "/tests/data/";
+  expect_all_refused(
+      here, {{{"sample", "logistic", "--data", "missing.csv"}, {"missing.csv"}},
+             {{"sample", "logistic", "--data", "words.csv"}, {"words.csv", "3", "four"}},
+             {{"sample", "logistic", "--data", "constant.csv"}, {"constant.csv", "b"}},
+             {{"sample", "torchscript", "--model", "text.pt", "--dim", "2"}, {"text.pt"}},
+             {{"sample", "torchscript", "--model", data + "nan.pt", "--dim", "2", "--out", "nan"},
+              {"nan.pt", "NaN"}}});
+}
+
+TEST(AppFaults, WrongDimensionsAreRefused) {
+  expect_all_refused(Workspace(),
+                     {{small_run({"--initial-mean", "1,2,3"}), {"initial-mean", "3", "2"}}});
+}
+
+TEST(AppFaults, FoldersThatCannotBeWrittenAreRefusedBeforeWork) {
+  const Workspace here;
+  here.write("file", "in the way");
+  expect_all_refused(here, {{small_run({"--out", "file/run"}), {"file/run"}},
+                            {small_run({"--out", "/proc/run"}), {"/proc/run"}}});
+}
+
+TEST(AppFaults, AFullDiskLeavesACheckpointAndNoHalfWrittenFile) {
+  const Workspace here;
+  // Room for a checkpoint of the ten particles, but not for the samples of a thousand steps' trace.
+  const Words words = {"sample",
+                       "gaussian-worked",
+                       "--particles",
+                       "10",
+                       "--sets",
+                       "2",
+                       "--steps",
+                       "400",
+                       "--no-figures",
+                       "--quiet",
+                       "--out",
+                       "run",
+                       "--checkpoint-every",
+                       "1000"};
+  expect_refused(here.run(words, 16384), {"run/"});
+  EXPECT_FALSE(here.has("run/result.json"));
+  EXPECT_TRUE(here.has("run/checkpoint/state.npz"));
+  for (const auto& name : here.list("run")) EXPECT_EQ(name.find("tmp"), std::string::npos) << name;
+  const Outcome resumed = here.run({"sample", "--resume", "run", "--quiet"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_TRUE(here.has("run/result.json"));
+}
+
+TEST(AppFaults, AnEarlierRunIsNotOverwrittenUnlessAsked) {
+  const Workspace here;
+  ASSERT_EQ(here.run(small_run({"--out", "run", "--seed", "1"})).status, 0);
+  const std::string before = here.read("run/samples.npz");
+  expect_refused(here.run(small_run({"--out", "run", "--seed", "2"})),
+                 {"run holds an earlier run", "--overwrite"});
+  EXPECT_EQ(here.read("run/samples.npz"), before);
+  here.write("run/notes.txt", "mine");
+  EXPECT_EQ(here.run(small_run({"--out", "run", "--seed", "2", "--overwrite"})).status, 0);
+  EXPECT_NE(here.read("run/samples.npz"), before);
+  EXPECT_EQ(here.read("run/notes.txt"), "mine");
+}
+
+TEST(AppFaults, ARunWhoseDensityLeavesTheRealsStopsWithItsCheckpoint) {
+  const Workspace here;
+  const Outcome outcome = here.run({"sample", "double-well", "--sampler", "svgd",
+                                    "--step-size-value", "1e80", "--particles", "20", "--sets", "2",
+                                    "--steps", "20", "--no-figures", "--quiet", "--out", "run"});
+  expect_refused(outcome, {"not finite", "step-size", "run/checkpoint"});
+  EXPECT_TRUE(here.has("run/checkpoint/state.npz"));
+  EXPECT_FALSE(here.has("run/result.json"));
+}
+
+}  // namespace
+}  // namespace ergon::testing

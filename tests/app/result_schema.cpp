@@ -1,0 +1,159 @@
+#include "result_schema.hpp"
+
+#include <functional>
+#include <map>
+
+namespace ergon::testing {
+namespace {
+
+enum class Kind {
+  kText,
+  kNumber,
+  kNumberOrNull,
+  kCount,
+  kList,
+  kObject,
+  kObjectOrNull,
+  kEstimateOrNull
+};
+
+bool is_estimate(const Json& json) {
+  return json.is_object() && json.size() == 3 && json.contains("estimate") &&
+         (json["estimate"].is_number() || json["estimate"].is_null()) &&
+         json.contains("standard_error") &&
+         (json["standard_error"].is_number() || json["standard_error"].is_null()) &&
+         json.contains("method") && json["method"].is_string();
+}
+
+bool is_of(const Json& json, Kind kind) {
+  switch (kind) {
+    case Kind::kText:
+      return json.is_string();
+    case Kind::kNumber:
+      return json.is_number();
+    case Kind::kNumberOrNull:
+      return json.is_number() || json.is_null();
+    case Kind::kCount:
+      return json.is_number_integer() && json >= 0;
+    case Kind::kList:
+      return json.is_array();
+    case Kind::kObject:
+      return json.is_object();
+    case Kind::kObjectOrNull:
+      return json.is_object() || json.is_null();
+    case Kind::kEstimateOrNull:
+      return json.is_null() || is_estimate(json);
+  }
+  return false;
+}
+
+using Shape = std::vector<std::pair<std::string, Kind>>;
+
+const Shape kTop = {{"schema", Kind::kText},
+                    {"status", Kind::kText},
+                    {"target", Kind::kObject},
+                    {"sampler", Kind::kObject},
+                    {"log_z", Kind::kEstimateOrNull},
+                    {"entropy", Kind::kEstimateOrNull},
+                    {"elbo", Kind::kEstimateOrNull},
+                    {"ess_share", Kind::kNumberOrNull},
+                    {"stein_residual", Kind::kNumberOrNull},
+                    {"acceptance", Kind::kNumberOrNull},
+                    {"moments", Kind::kObjectOrNull},
+                    {"target_evaluations", Kind::kObject},
+                    {"fit", Kind::kObjectOrNull},
+                    {"warnings", Kind::kList},
+                    {"seconds", Kind::kNumber},
+                    {"seed", Kind::kCount},
+                    {"date", Kind::kText},
+                    {"versions", Kind::kObject},
+                    {"machine", Kind::kObject},
+                    {"options", Kind::kObject}};
+
+const std::map<std::string, Shape> kInner = {
+    {"target",
+     {{"name", Kind::kText},
+      {"dim", Kind::kCount},
+      {"log_z", Kind::kNumberOrNull},
+      {"entropy", Kind::kNumberOrNull}}},
+    {"sampler",
+     {{"name", Kind::kText},
+      {"particles", Kind::kCount},
+      {"sets", Kind::kCount},
+      {"steps_taken", Kind::kCount}}},
+    {"moments", {{"mean", Kind::kList}, {"stddev", Kind::kList}}},
+    {"target_evaluations",
+     {{"log_density", Kind::kCount}, {"gradient", Kind::kCount}, {"hessian_vector", Kind::kCount}}},
+    {"fit",
+     {{"iterations", Kind::kCount},
+      {"objective", Kind::kNumberOrNull},
+      {"skipped", Kind::kCount},
+      {"target_evaluations", Kind::kObject},
+      {"seconds", Kind::kNumber}}},
+    {"versions",
+     {{"ergon", Kind::kText},
+      {"revision", Kind::kText},
+      {"libtorch", Kind::kText},
+      {"blas", Kind::kText},
+      {"compiler", Kind::kText}}},
+    {"machine",
+     {{"cpu", Kind::kText},
+      {"cores", Kind::kCount},
+      {"memory_gib", Kind::kNumber},
+      {"system", Kind::kText}}},
+    {"options",
+     {{"target", Kind::kObject},
+      {"sampler", Kind::kObject},
+      {"fit", Kind::kObject},
+      {"run", Kind::kObject}}}};
+
+void check(const Json& json, const Shape& shape, const std::string& where, Words& offences) {
+  for (const auto& [key, kind] : shape) {
+    if (!json.contains(key)) {
+      offences.push_back(where + " lacks " + key);
+    } else if (!is_of(json[key], kind)) {
+      offences.push_back(where + "/" + key + " is " + json[key].dump());
+    }
+  }
+}
+
+}  // namespace
+
+Words schema_offences(const Json& result) {
+  Words offences;
+  check(result, kTop, "", offences);
+  if (!offences.empty()) return offences;
+  if (result["schema"] != "ergon-sample-result/1")
+    offences.push_back("schema is " + result["schema"].dump());
+  for (const auto& [key, shape] : kInner) {
+    if (result[key].is_object()) check(result[key], shape, "/" + key, offences);
+  }
+  for (const auto& [key, value] : result.items()) {
+    bool known = false;
+    for (const auto& entry : kTop) known = known || entry.first == key;
+    if (!known) offences.push_back("undocumented key " + key);
+  }
+  return offences;
+}
+
+Words documented_keys(const Json& result) {
+  Words keys;
+  std::function<void(const Json&)> collect = [&](const Json& json) {
+    if (!json.is_object()) return;
+    for (const auto& [key, value] : json.items()) {
+      keys.push_back(key);
+      if (key != "options") collect(value);
+    }
+  };
+  collect(result);
+  return keys;
+}
+
+Json without_times(Json result) {
+  result.erase("seconds");
+  result.erase("date");
+  if (result["fit"].is_object()) result["fit"].erase("seconds");
+  return result;
+}
+
+}  // namespace ergon::testing

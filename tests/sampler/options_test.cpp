@@ -1,0 +1,110 @@
+#include "ergon/sampler/options.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace ergon::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string message_of(const std::function<void(SamplerOptions&)>& spoil,
+                       SamplerKind kind = SamplerKind::kMetSvgd) {
+  SamplerOptions options = sampler_preset(kind);
+  spoil(options);
+  try {
+    options.validate();
+  } catch (const InvalidInput& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(SamplerOptionsRules, PresetsAreValidAndListed) {
+  EXPECT_EQ(sampler_catalogue().size(), EnumNames<SamplerKind>::all().size());
+  for (const auto& entry : sampler_catalogue()) {
+    const SamplerOptions options = sampler_preset(entry.kind);
+    EXPECT_EQ(options.kind, entry.kind);
+    EXPECT_NO_THROW(options.validate());
+  }
+}
+
+TEST(SamplerOptionsRules, NameTheFieldTheRuleAndTheValue) {
+  EXPECT_THAT(message_of([](auto& o) { o.particles = 1; }),
+              HasSubstr("--particles must be at least 2, got 1"));
+  EXPECT_THAT(message_of([](auto& o) { o.sets = 0; }),
+              HasSubstr("--sets must be at least 1, got 0"));
+  EXPECT_THAT(message_of([](auto& o) { o.bandwidth.value = -1; }),
+              HasSubstr("--bandwidth-value must be positive, got -1"));
+  EXPECT_THAT(message_of([](auto& o) { o.bandwidth.maximum = 1e-3; }),
+              HasSubstr("--bandwidth-max must exceed"));
+  EXPECT_THAT(message_of([](auto& o) { o.step_size.value = 0; }),
+              HasSubstr("--step-size-value must be positive"));
+  EXPECT_THAT(message_of([](auto& o) { o.initial.stddev = 0; }),
+              HasSubstr("--initial-stddev must be positive"));
+  EXPECT_THAT(message_of([](auto& o) { o.initial.mean = {}; }), HasSubstr("--initial-mean"));
+  EXPECT_THAT(message_of([](auto& o) { o.bound.safety = 1.5; }),
+              HasSubstr("--bound-safety must lie in (0, 1], got 1.5"));
+  EXPECT_THAT(message_of([](auto& o) { o.control.probability = 2; }),
+              HasSubstr("--control-probability"));
+  EXPECT_THAT(message_of([](auto& o) { o.steps.steps = -1; }),
+              HasSubstr("--steps must be at least 0"));
+}
+
+TEST(SamplerOptionsRules, RefuseCombinationsThatCannotWork) {
+  EXPECT_THAT(message_of([](auto& o) { o.bandwidth.rule = BandwidthRule::kPerStep; }),
+              HasSubstr("go together"));
+  EXPECT_THAT(message_of([](auto& o) { o.step_size.values = {0.1}; }), HasSubstr("go together"));
+  EXPECT_THAT(message_of([](auto& o) {
+                o.density.method = DensityMethod::kJoint;
+                o.control.control = DivergenceControl::kMetropolisHastings;
+              }),
+              HasSubstr("cannot be combined with --control metropolis-hastings"));
+  EXPECT_THAT(message_of([](auto& o) {
+                o.density.method = DensityMethod::kJoint;
+                o.hessian.trace = HessianTrace::kOff;
+              }),
+              HasSubstr("--density joint needs the Hessian"));
+  EXPECT_THAT(message_of([](auto& o) {
+                o.step_size.rule = StepSizeRule::kBoundFraction;
+                o.bound.bound = StepBound::kNone;
+              }),
+              HasSubstr("bound-fraction needs a bound"));
+  EXPECT_THAT(message_of([](auto& o) {
+                o.bound.norm = NormMethod::kPublished;
+                o.hessian.trace = HessianTrace::kExact;
+              }),
+              HasSubstr("--bound-norm published"));
+}
+
+TEST(SamplerOptionsRules, SvgdRefusesWhatNeedsADensity) {
+  const auto refused = [](const std::function<void(SamplerOptions&)>& spoil) {
+    EXPECT_THAT(message_of(spoil, SamplerKind::kSvgd), HasSubstr("svgd tracks no density"));
+  };
+  refused([](auto& o) { o.bandwidth.rule = BandwidthRule::kLearned; });
+  refused([](auto& o) { o.step_size.rule = StepSizeRule::kNetwork; });
+  refused([](auto& o) { o.initial.fitting = InitialFitting::kLearned; });
+  refused([](auto& o) { o.bound.bound = StepBound::kSpectral; });
+  refused([](auto& o) { o.control.control = DivergenceControl::kTruncation; });
+  refused([](auto& o) { o.steps.stopping = Stopping::kSteinIdentity; });
+}
+
+TEST(SamplerOptionsNames, EveryChoiceHasAWordThatLeadsBackToIt) {
+  for (const auto& entry : EnumNames<BandwidthRule>::all()) {
+    EXPECT_EQ(from_name<BandwidthRule>("--bandwidth", entry.name), entry.value);
+    EXPECT_EQ(to_name(entry.value), entry.name);
+  }
+  try {
+    from_name<BandwidthRule>("--bandwidth", "medium");
+    FAIL() << "an unknown word was accepted";
+  } catch (const InvalidInput& error) {
+    EXPECT_THAT(
+        error.what(),
+        HasSubstr("--bandwidth: unknown choice 'medium'; choose one of: fixed, per-step, median"));
+  }
+}
+
+}  // namespace
+}  // namespace ergon::testing

@@ -1,0 +1,191 @@
+#include "ergon/sampler/run.hpp"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "ergon/core/errors.hpp"
+#include "ergon/density/target.hpp"
+#include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/parameters.hpp"
+#include "ergon/sampler/stein_samplers.hpp"
+#include "ergon/stein/jacobian.hpp"
+#include "ergon/stein/joint.hpp"
+#include "support/compare.hpp"
+#include "support/tolerance.hpp"
+
+namespace ergon::testing {
+namespace {
+
+std::unique_ptr<Target> named_target(const std::string& name) {
+  TargetOptions options;
+  options.name = name;
+  return make_target(options);
+}
+
+ergon::Run started(const LogDensity& target, const SamplerOptions& options, std::uint64_t seed) {
+  return ergon::Run(target, options, starting_parameters(options, target.dim(), Seed(seed)),
+                    Seed(seed));
+}
+
+SamplerOptions fixed_sampler() {
+  SamplerOptions options = sampler_preset(SamplerKind::kMetSvgd);
+  options.particles = 10;
+  options.sets = 2;
+  options.steps.steps = 1;
+  options.initial.stddev = 2;
+  options.bandwidth.rule = BandwidthRule::kFixed;
+  options.step_size.rule = StepSizeRule::kFixed;
+  options.step_size.value = 0.2;
+  options.hessian.trace = HessianTrace::kExact;
+  options.bound.bound = StepBound::kNone;
+  return options;
+}
+
+// log q before minus after one step, and what the Jacobians say it must be.
+TEST(SamplerRun, EveryDensityMethodIsTheLogDeterminantOfTheStep) {
+  const auto target = named_target("mixture-4");
+  for (const auto& method : EnumNames<DensityMethod>::all()) {
+    SamplerOptions options = fixed_sampler();
+    options.density.method = method.value;
+    ergon::Run run = started(*target, options, 1);
+    const State before = run.state();
+    run.step();
+    const Tensor change = before.log_q - run.state().log_q;
+    const Tensor bandwidth = at::ones({2}, at::kDouble),
+                 step_size = at::full({2}, 0.2, at::kDouble);
+    const auto kernel = stein::kernel_matrix(before.particles, bandwidth);
+    const Tensor hessian = target->hessian(before.particles);
+    const Tensor jacobian = stein::velocity_jacobian(kernel, before.score, hessian);
+    Tensor expected;
+    switch (method.value) {
+      case DensityMethod::kFirstOrder:
+        expected = 0.2 * jacobian.diagonal(0, -2, -1).sum(-1);
+        break;
+      case DensityMethod::kBlock:
+        expected = stein::block_log_determinant(jacobian, step_size).log_abs_det;
+        break;
+      case DensityMethod::kJoint:
+        expected = stein::joint_log_determinant(
+                       stein::joint_jacobian(kernel, before.score, hessian), step_size)
+                       .log_abs_det.unsqueeze(-1)
+                       .expand({2, 10}) /
+                   10;
+        break;
+    }
+    expect_close(change, expected, tolerance<double>(), std::string(method.name));
+  }
+}
+
+TEST(SamplerRun, StepNeverExceedsItsBound) {
+  const auto target = named_target("funnel");
+  for (const auto bound : {StepBound::kFrobenius, StepBound::kEigenvalue, StepBound::kSpectral}) {
+    SamplerOptions options = fixed_sampler();
+    options.steps.steps = 20;
+    options.step_size.value = 100;
+    options.bound.bound = bound;
+    ergon::Run run = started(*target, options, 2);
+    while (run.status() == RunStatus::kRunning) run.step();
+    for (std::size_t row = 1; row < run.trace().size(); ++row) {
+      EXPECT_LE(run.trace()[row].step_size, run.trace()[row].step_bound * (1 + 1e-12));
+      EXPECT_LT(run.trace()[row].step_bound, 100);
+    }
+  }
+}
+
+TEST(SamplerRun, StopsOnceSteinsIdentityHolds) {
+  const auto target = named_target("gaussian-worked");
+  SamplerOptions options = fixed_sampler();
+  options.particles = 100;
+  options.steps.steps = 2000;
+  options.steps.stopping = Stopping::kSteinIdentity;
+  options.steps.threshold = 0.02;
+  options.bandwidth.value = 2;
+  options.step_size.value = 0.3;
+  ergon::Run run = started(*target, options, 3);
+  while (run.status() == RunStatus::kRunning) run.step();
+  EXPECT_EQ(run.status(), RunStatus::kSteinIdentityMet);
+  EXPECT_LT(run.state().step, 2000);
+  for (std::size_t back = 1; back <= 3; ++back)
+    EXPECT_LT(run.trace()[run.trace().size() - back].stein_residual, 0.02);
+  EXPECT_GE(run.trace()[run.trace().size() - 4].stein_residual, 0.02);
+}
+
+TEST(SamplerRun, TruncationDropsParticlesForGoodAndRefusesToEmptyASet) {
+  const auto target = named_target("mixture-4");
+  SamplerOptions options = fixed_sampler();
+  options.control.control = DivergenceControl::kTruncation;
+  options.steps.steps = 100;
+  options.initial.stddev = 1.0;
+  options.control.truncation = 2.5;  // the modes lie four standard deviations out
+  options.particles = 60;
+  ergon::Run run = started(*target, options, 4);
+  try {
+    double before = run.trace()[0].alive;
+    while (run.status() == RunStatus::kRunning) {
+      const Tensor frozen = run.state().particles.clone(), alive = run.state().alive.clone();
+      run.step();
+      EXPECT_LE(run.trace().back().alive, before);
+      before = run.trace().back().alive;
+      const Tensor still = (run.state().particles == frozen).all(-1).logical_or(alive);
+      EXPECT_TRUE(still.all().item<bool>()) << "a dropped particle moved";
+    }
+    EXPECT_LT(before, 0.9);
+  } catch (const NumericalFailure& failure) {
+    EXPECT_NE(std::string(failure.what()).find("truncation left"), std::string::npos);
+  }
+  options.control.truncation = 1e-3;
+  EXPECT_THROW(started(*target, options, 5), NumericalFailure);
+}
+
+TEST(SamplerRun, MetropolisWithProbabilityZeroIsThePlainStep) {
+  const auto target = named_target("mixture-4");
+  SamplerOptions options = fixed_sampler();
+  options.steps.steps = 5;
+  ergon::Run plain = started(*target, options, 6);
+  options.control.control = DivergenceControl::kMetropolisHastings;
+  options.control.probability = 0;
+  ergon::Run controlled = started(*target, options, 6);
+  while (plain.status() == RunStatus::kRunning) plain.step();
+  while (controlled.status() == RunStatus::kRunning) controlled.step();
+  expect_same_bits(plain.state().particles, controlled.state().particles, "particles");
+  expect_close(plain.state().log_q, controlled.state().log_q, tolerance<double>(), "log q");
+}
+
+TEST(SamplerRun, JointDensityIsALowerBoundOnLogZ) {
+  // E[log p̄(X)/M - log q(X)/M] <= log Z = 0 for every sampler; first-order bounds can exceed it.
+  const auto target = named_target("mixture-4");
+  SamplerOptions options = fixed_sampler();
+  options.density.method = DensityMethod::kJoint;
+  options.sets = 16;
+  options.steps.steps = 30;
+  options.initial.stddev = 3;
+  ergon::Run run = started(*target, options, 7);
+  while (run.status() == RunStatus::kRunning) run.step();
+  const Tensor bounds = (run.state().log_density - run.state().log_q).mean(-1);
+  const double error = bounds.std().item<double>() / 4;
+  EXPECT_LT(bounds.mean().item<double>(), 3 * error);
+}
+
+TEST(SamplerRun, RefusesForeignCheckpoints) {
+  const auto target = named_target("mixture-4");
+  ergon::Run run = started(*target, fixed_sampler(), 8);
+  EXPECT_THROW(run.restore({{"x", at::zeros({3})}}, "other.npz"), InvalidInput);
+  SamplerOptions larger = fixed_sampler();
+  larger.particles = 11;
+  ergon::Run other = started(*target, larger, 8);
+  EXPECT_THROW(other.restore(run.checkpoint(), "other.npz"), InvalidInput);
+}
+
+TEST(SamplerRun, RefusesADensityThatIsNowhereFinite) {
+  class Nowhere : public LogDensity {
+   public:
+    std::int64_t dim() const override { return 2; }
+    Tensor log_density(const Tensor& x) const override { return x.sum(-1) * NAN; }
+  };
+  EXPECT_THROW(started(Nowhere(), fixed_sampler(), 9), InvalidInput);
+}
+
+}  // namespace
+}  // namespace ergon::testing

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ergon/core/tensor.hpp"
+
+namespace ergon::testing {
+
+/// A random set of particles with scores and symmetric Hessians that belong to no particular
+/// target: the operators are identities in all three. float64.
+struct RandomStep {
+  Tensor particles;  ///< (..., M, D)
+  Tensor score;      ///< (..., M, D)
+  Tensor hessian;    ///< (..., M, D, D), symmetric
+  Tensor bandwidth;  ///< (...)
+};
+
+/// batch = 0: no leading dimension.
+RandomStep random_step(std::int64_t batch,
+                       std::int64_t particles,
+                       std::int64_t dim,
+                       std::uint64_t seed);
+
+}  // namespace ergon::testing

@@ -1,0 +1,95 @@
+#include "support/sampler_cases.hpp"
+
+namespace ergon::testing {
+namespace {
+
+SamplerOptions small(SamplerKind kind) {
+  SamplerOptions options = sampler_preset(kind);
+  options.particles = 12;
+  options.sets = 2;
+  options.steps.steps = 4;
+  options.initial.stddev = 1.5;
+  return options;
+}
+
+// One case per alternative of a choice that `set` puts into MET-SVGD's options.
+template <class Enum, class Set>
+void add_alternatives(std::vector<SamplerCase>& cases, const std::string& field, Set&& set) {
+  for (const auto& entry : EnumNames<Enum>::all()) {
+    SamplerOptions options = small(SamplerKind::kMetSvgd);
+    set(options, entry.value);
+    cases.push_back({field + "=" + std::string(entry.name), options});
+  }
+}
+
+void add_rules(std::vector<SamplerCase>& cases) {
+  add_alternatives<InitialFamily>(cases, "initial", [](auto& o, auto v) { o.initial.family = v; });
+  add_alternatives<InitialFitting>(cases, "fitting",
+                                   [](auto& o, auto v) { o.initial.fitting = v; });
+  add_alternatives<BandwidthRule>(cases, "bandwidth", [](auto& o, auto v) {
+    o.bandwidth.rule = v;
+    if (v == BandwidthRule::kPerStep) o.bandwidth.values = {0.5, 1.0};
+  });
+  add_alternatives<StepSizeRule>(cases, "step-size", [](auto& o, auto v) {
+    o.step_size.rule = v;
+    if (v == StepSizeRule::kPerStep) o.step_size.values = {0.2, 0.1};
+  });
+  add_alternatives<StepSizeSchedule>(cases, "schedule",
+                                     [](auto& o, auto v) { o.step_size.schedule = v; });
+  add_alternatives<Stopping>(cases, "stopping", [](auto& o, auto v) { o.steps.stopping = v; });
+  add_alternatives<Precision>(cases, "precision", [](auto& o, auto v) { o.precision = v; });
+}
+
+void add_density_parts(std::vector<SamplerCase>& cases) {
+  add_alternatives<HessianTrace>(cases, "hessian", [](auto& o, auto v) { o.hessian.trace = v; });
+  add_alternatives<ProbeLaw>(cases, "law", [](auto& o, auto v) {
+    o.hessian.law = v;
+    o.hessian.probes = 3;
+  });
+  add_alternatives<StepBound>(cases, "bound", [](auto& o, auto v) { o.bound.bound = v; });
+  add_alternatives<StepBound>(cases, "hutchinson-bound", [](auto& o, auto v) {
+    o.bound.bound = v;
+    o.bound.norm = NormMethod::kHutchinson;
+  });
+  add_alternatives<NormMethod>(cases, "norm", [](auto& o, auto v) { o.bound.norm = v; });
+  add_alternatives<Clamp>(cases, "clamp", [](auto& o, auto v) {
+    o.bound.clamp = v;
+    o.step_size.value = 50;
+  });
+  add_alternatives<DensityMethod>(cases, "density", [](auto& o, auto v) { o.density.method = v; });
+  add_alternatives<JointMethod>(cases, "joint", [](auto& o, auto v) {
+    o.density.method = DensityMethod::kJoint;
+    o.density.joint = v;
+  });
+  add_alternatives<TraceNormalization>(cases, "normalization",
+                                       [](auto& o, auto v) { o.density.normalization = v; });
+  add_alternatives<DivergenceControl>(cases, "control",
+                                      [](auto& o, auto v) { o.control.control = v; });
+  add_alternatives<MetropolisMoves>(cases, "moves", [](auto& o, auto v) {
+    o.control.control = DivergenceControl::kMetropolisHastings;
+    o.control.moves = v;
+    o.control.probability = 0.5;
+  });
+}
+
+}  // namespace
+
+std::vector<SamplerCase> sampler_presets() {
+  std::vector<SamplerCase> cases;
+  for (const auto& entry : EnumNames<SamplerKind>::all()) {
+    cases.push_back({std::string(entry.name), small(entry.value)});
+  }
+  return cases;
+}
+
+const std::vector<SamplerCase>& sampler_cases() {
+  static const std::vector<SamplerCase> all = [] {
+    std::vector<SamplerCase> cases = sampler_presets();
+    add_rules(cases);
+    add_density_parts(cases);
+    return cases;
+  }();
+  return all;
+}
+
+}  // namespace ergon::testing
