@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "command_line.hpp"
+#include "ergon/sampler/options.hpp"
 
 namespace ergon::app {
 namespace {
@@ -54,14 +55,22 @@ std::string head_line(const Json& result) {
 
 std::string estimates_block(const Json& result) {
   const Json& target = result.at("target");
-  const std::string lines = estimate_line("log Z", result.at("log_z"), target.at("log_z")) +
-                            estimate_line("entropy", result.at("entropy"), target.at("entropy")) +
-                            estimate_line("ELBO <= log Z", result.at("elbo"), Json(nullptr));
+  const Json& density = result.at("sampler").at("density");
+  const bool exact_bound = density == to_name(DensityMethod::kJoint);
+  const std::string lines =
+      estimate_line("log Z", result.at("log_z"), target.at("log_z")) +
+      estimate_line("entropy", result.at("entropy"), target.at("entropy")) +
+      estimate_line(exact_bound ? "ELBO <= log Z" : "ELBO", result.at("elbo"), Json(nullptr));
   if (lines.empty())
     return "This sampler tracks no density: log Z, entropy and ELBO are not estimated.\n";
   return fmt::format("{:<16}{:>12}{:>12}{:>12}{:>14}\n", "", "estimate", "s.e.", "known",
                      "error / s.e.") +
-         lines;
+         lines +
+         fmt::format("{:<16}{}\n", "note",
+                     exact_bound
+                         ? "s.e. is the Monte-Carlo error alone; log Z is a lower bound"
+                         : "s.e. is the Monte-Carlo error alone: the " +
+                               density.get<std::string>() + " density is itself approximate");
 }
 
 std::string diagnostics_line(const Json& result) {

@@ -1,6 +1,7 @@
 // Plain SVGD on a mixture of four Gaussians: step a sampler by hand, and count how many particles
 // found each mode.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include "ergon/core/runtime.hpp"

@@ -1,6 +1,7 @@
 #include "outputs.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cmath>

@@ -106,12 +106,15 @@ Conclusions conclude(const Session& session, const SamplerOptions& options) {
   conclusions.entropy = mean_over_sets(-state.log_q, state.alive);
   conclusions.elbo = mean_over_sets(log_weights, state.alive);
   if (options.density.method == DensityMethod::kJoint) {
+    conclusions.entropy->method =
+        "joint entropy of all particles, per particle: " + conclusions.entropy->method;
     conclusions.log_z = conclusions.elbo;
     conclusions.log_z->method =
         "lower bound (ELBO of all particles together): " + conclusions.elbo->method;
     return conclusions;
   }
   conclusions.log_z = log_z_importance(log_weights, state.alive);
+  conclusions.log_z->method += fmt::format(", {} density", to_name(options.density.method));
   conclusions.ess_share = importance_ess_share(log_weights, state.alive);
   return conclusions;
 }

@@ -2,6 +2,7 @@
 // particle-steps. Beside it the floor: the step's matrix products and exponentials at the rates
 // measured in this same run.
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <benchmark/benchmark.h>
 
 #include "ergon/sampler/parameters.hpp"

@@ -1,5 +1,7 @@
 #include "ergon/core/npz.hpp"
 
+#include <fmt/ranges.h>
+
 #include <charconv>
 #include <cstring>
 #include <optional>

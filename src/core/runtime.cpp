@@ -15,43 +15,46 @@
 namespace ergon {
 namespace {
 
-/// A symbol as libtorch sees it: searched in libtorch's own library and what that depends on. A
-/// search of the whole process would miss it where libtorch was opened privately by dlopen.
-void* find_beside_torch(const char* symbol) {
-  Dl_info torch_library{};
-  if (dladdr(reinterpret_cast<void*>(&at::get_num_threads), &torch_library) != 0 &&
-      torch_library.dli_fname != nullptr) {
-    if (void* library = dlopen(torch_library.dli_fname, RTLD_LAZY | RTLD_NOLOAD)) {
-      void* address = dlsym(library, symbol);
-      dlclose(library);
-      if (address != nullptr) return address;
-    }
-  }
-  return dlsym(RTLD_DEFAULT, symbol);
+/// A symbol as the library that holds `address` sees it: searched in that library and in what it
+/// depends on. A search of the whole process would miss it where libtorch was opened privately by
+/// dlopen, and could find that of a library that libtorch's matrix products do not use.
+void* find_beside(const void* address, const char* symbol) {
+  Dl_info place{};
+  if (dladdr(address, &place) == 0 || place.dli_fname == nullptr) return nullptr;
+  void* library = dlopen(place.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+  if (library == nullptr) return nullptr;
+  void* found = dlsym(library, symbol);
+  dlclose(library);
+  return found;
 }
 
 /// "OpenBLAS 0.3.21": the first two words of its description.
-std::string openblas_name() {
-  auto* config = reinterpret_cast<const char* (*)()>(find_beside_torch("openblas_get_config"));
+std::string openblas_name(const void* matrix_product) {
+  auto* config =
+      reinterpret_cast<const char* (*)()>(find_beside(matrix_product, "openblas_get_config"));
   const std::string text = config != nullptr ? config() : "OpenBLAS";
   return text.substr(0, text.find(' ', text.find(' ') + 1));
 }
 
-/// Name of the BLAS, and whether it is a fast one for libtorch. openblas_get_parallel: 0 serial, 1
-/// own threads, 2 OpenMP.
+/// Name of the BLAS behind libtorch's matrix products, and whether it is a fast one for libtorch.
+/// It is an OpenBLAS if an OpenBLAS stands behind sgemm_ itself: LAPACK's may be there as well.
+/// openblas_get_parallel: 0 serial, 1 own threads, 2 OpenMP.
 std::pair<std::string, bool> find_blas() {
   if (at::hasMKL()) return {"MKL", true};
-  auto* parallel = reinterpret_cast<int (*)()>(find_beside_torch("openblas_get_parallel"));
+  const void* in_torch = reinterpret_cast<const void*>(&at::get_num_threads);
+  const void* product = find_beside(in_torch, "sgemm_");
+  auto* parallel = reinterpret_cast<int (*)()>(
+      find_beside(product != nullptr ? product : in_torch, "openblas_get_parallel"));
   if (parallel == nullptr) return {"reference BLAS, not optimised", false};
   switch (parallel()) {
     case 2:
-      return {openblas_name() + " (OpenMP)", true};
+      return {openblas_name(product) + " (OpenMP)", true};
     case 1:
       // Its thread pool and libtorch's OpenMP threads fight for the same cores: up to 16 times
       // slower.
-      return {openblas_name() + " (own threads, slow beside libtorch's)", false};
+      return {openblas_name(product) + " (own threads, slow beside libtorch's)", false};
     default:
-      return {openblas_name() + " (serial)", false};
+      return {openblas_name(product) + " (serial)", false};
   }
 }
 

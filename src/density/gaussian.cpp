@@ -1,6 +1,7 @@
 #include "ergon/density/gaussian.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,7 @@
 #include "ergon/density/mixture.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <array>
 #include <cmath>

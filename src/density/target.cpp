@@ -1,6 +1,7 @@
 #include "ergon/density/target.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <functional>
 #include <map>

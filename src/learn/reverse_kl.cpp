@@ -1,6 +1,7 @@
 #include "ergon/learn/reverse_kl.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/optim/adam.h>
 #include <torch/serialize/archive.h>
 

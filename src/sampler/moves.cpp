@@ -1,6 +1,7 @@
 #include "ergon/sampler/moves.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include "ergon/core/errors.hpp"
 

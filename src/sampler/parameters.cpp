@@ -1,6 +1,7 @@
 #include "ergon/sampler/parameters.hpp"
 
 #include <ATen/ATen.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>

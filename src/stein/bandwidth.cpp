@@ -1,6 +1,7 @@
 #include "ergon/stein/bandwidth.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <cmath>
 #include <limits>
