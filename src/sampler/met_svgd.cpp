@@ -292,11 +292,10 @@ State MetSvgd::init(const LogDensity& target, const Tensor& particles, const Ten
 }
 
 Transition MetSvgd::step(const LogDensity& target, const State& state, Generator generator) const {
-  const Tensor bandwidth =
-      bandwidth_at(options_.bandwidth, parameters_, state.particles, state.alive, state.step);
+  const Tensor bandwidth = bandwidth_at(options_.bandwidth, parameters_, state);
   const Field field = evaluate_field(target, options_, state, bandwidth, generator);
   const Tensor bound = step_bound(target, options_, state, field, generator);
-  const Tensor wanted = step_size_at(options_, parameters_, state.particles, bound, state.step);
+  const Tensor wanted = step_size_at(options_, parameters_, state, bound);
   const Tensor step_size = bounded_step_size(options_, wanted, bound);
 
   const Tensor displacement = step_size.unsqueeze(-1).unsqueeze(-1) * field.velocity;

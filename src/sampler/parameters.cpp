@@ -46,10 +46,11 @@ Tensor evaluate_network(const NamedTensors& parameters,
   return layer(at::relu(layer(at::relu(layer(mean, "1")), "2")), "3").squeeze(-1);
 }
 
-Tensor particle_mean(const Tensor& particles, const Tensor& alive) {
-  if (!alive.defined()) return particles.mean(-2);
-  const Tensor mask = alive.to(particles.scalar_type()).unsqueeze(-1);
-  return (particles * mask).sum(-2) / mask.sum(-2);
+// Mean over the live particles, (..., D).
+Tensor particle_mean(const State& state) {
+  if (!state.alive.defined()) return state.particles.mean(-2);
+  const Tensor mask = state.alive.to(state.particles.scalar_type()).unsqueeze(-1);
+  return (state.particles * mask).sum(-2) / mask.sum(-2);
 }
 
 Tensor constant(const Tensor& particles, double value) {
@@ -146,29 +147,27 @@ NamedTensors check_parameters(const SamplerOptions& options,
 
 Tensor bandwidth_at(const BandwidthOptions& options,
                     const NamedTensors& parameters,
-                    const Tensor& particles,
-                    const Tensor& alive,
-                    std::int64_t step) {
+                    const State& state) {
+  const Tensor& particles = state.particles;
   const auto rule = [&]() -> Tensor {
     switch (options.rule) {
       case BandwidthRule::kFixed:
         return constant(particles, options.value);
       case BandwidthRule::kPerStep:
-        return constant(particles, listed(options.values, step));
+        return constant(particles, listed(options.values, state.step));
       case BandwidthRule::kMedian:
-        return stein::median_bandwidth(particles, alive);
+        return stein::median_bandwidth(particles, state.alive);
       case BandwidthRule::kMean:
-        return stein::mean_bandwidth(particles, alive);
+        return stein::mean_bandwidth(particles, state.alive);
       case BandwidthRule::kFourth:
-        return stein::fourth_bandwidth(particles, alive);
+        return stein::fourth_bandwidth(particles, state.alive);
       case BandwidthRule::kMmd:
-        return stein::mmd_bandwidth(particles, alive);
+        return stein::mmd_bandwidth(particles, state.alive);
       case BandwidthRule::kLearned:
       case BandwidthRule::kLearnedPerStep:
-        return learned(parameters, kBandwidth, particles, step);
+        return learned(parameters, kBandwidth, particles, state.step);
       case BandwidthRule::kNetwork:
-        return options.value *
-               evaluate_network(parameters, kBandwidth, particle_mean(particles, alive)).exp();
+        return options.value * evaluate_network(parameters, kBandwidth, particle_mean(state)).exp();
     }
     ERGON_CHECK(false, "bandwidth rule {}", static_cast<int>(options.rule));
   };
@@ -202,28 +201,27 @@ double schedule_factor(const StepSizeOptions& options, std::int64_t step, std::i
 
 Tensor step_size_at(const SamplerOptions& sampler,
                     const NamedTensors& parameters,
-                    const Tensor& particles,
-                    const Tensor& bound,
-                    std::int64_t step) {
+                    const State& state,
+                    const Tensor& bound) {
+  const Tensor& particles = state.particles;
   const StepSizeOptions& options = sampler.step_size;
   const auto rule = [&]() -> Tensor {
     switch (options.rule) {
       case StepSizeRule::kFixed:
         return constant(particles, options.value);
       case StepSizeRule::kPerStep:
-        return constant(particles, listed(options.values, step));
+        return constant(particles, listed(options.values, state.step));
       case StepSizeRule::kBoundFraction:
         return options.value * bound;
       case StepSizeRule::kLearned:
       case StepSizeRule::kLearnedPerStep:
-        return learned(parameters, kStepSize, particles, step);
+        return learned(parameters, kStepSize, particles, state.step);
       case StepSizeRule::kNetwork:
-        return options.value *
-               evaluate_network(parameters, kStepSize, particle_mean(particles, {})).exp();
+        return options.value * evaluate_network(parameters, kStepSize, particle_mean(state)).exp();
     }
     ERGON_CHECK(false, "step size rule {}", static_cast<int>(options.rule));
   };
-  const double factor = schedule_factor(options, step, sampler.steps.steps);
+  const double factor = schedule_factor(options, state.step, sampler.steps.steps);
   return factor == 1.0 ? rule() : rule() * factor;
 }
 

@@ -15,8 +15,8 @@ State Svgd::init(const LogDensity& target, const Tensor& particles, const Tensor
 
 Transition Svgd::step(const LogDensity& target, const State& state, Generator /*generator*/) const {
   Info info;
-  info.bandwidth = bandwidth_at(options_.bandwidth, {}, state.particles, {}, state.step);
-  info.step_size = step_size_at(options_, {}, state.particles, {}, state.step);
+  info.bandwidth = bandwidth_at(options_.bandwidth, {}, state);
+  info.step_size = step_size_at(options_, {}, state, {});
   const auto kernel = stein::kernel_matrix(state.particles, info.bandwidth);
   const Tensor velocity = stein::velocity(kernel, state.score);
   info.velocity_norm = root_mean_square(velocity, {});

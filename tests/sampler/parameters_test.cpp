@@ -16,6 +16,13 @@ namespace {
 
 const double kTight = tolerance<double>();
 
+State state_of(const Tensor& particles, std::int64_t step) {
+  State state;
+  state.particles = particles;
+  state.step = step;
+  return state;
+}
+
 TEST(SamplerParameters, LearnedRulesAndNetworksStartAtTheirValue) {
   const auto step = random_step(2, 6, 3, 31);
   for (const auto rule : {BandwidthRule::kFixed, BandwidthRule::kLearned,
@@ -24,7 +31,7 @@ TEST(SamplerParameters, LearnedRulesAndNetworksStartAtTheirValue) {
     options.bandwidth.rule = rule;
     options.bandwidth.value = 0.7;
     const auto parameters = starting_parameters(options, 3, Seed(1));
-    expect_close(bandwidth_at(options.bandwidth, parameters, step.particles, {}, 5),
+    expect_close(bandwidth_at(options.bandwidth, parameters, state_of(step.particles, 5)),
                  at::full({2}, 0.7, at::kDouble), kTight, std::string(to_name(rule)));
   }
 }
@@ -43,13 +50,13 @@ TEST(SamplerParameters, StepSizeRulesStartAtTheirValueAndFollowTheSchedule) {
     const Tensor expected = entry.value == StepSizeRule::kBoundFraction
                                 ? 0.25 * bound
                                 : at::full({2}, 0.25, at::kDouble);
-    expect_close(step_size_at(options, parameters, step.particles, bound, 7), expected, kTight,
-                 std::string(entry.name));
+    expect_close(step_size_at(options, parameters, state_of(step.particles, 7), bound), expected,
+                 kTight, std::string(entry.name));
   }
   options.step_size.rule = StepSizeRule::kFixed;
   options.step_size.schedule = StepSizeSchedule::kPower;
   options.step_size.decay = 2;
-  expect_close(step_size_at(options, {}, step.particles, bound, 4),
+  expect_close(step_size_at(options, {}, state_of(step.particles, 4), bound),
                at::full({2}, 0.01, at::kDouble), kTight, "power");
 }
 
@@ -77,9 +84,9 @@ TEST(SamplerParameters, BandwidthIsClampedToItsInterval) {
   options.maximum = 0.6;
   options.rule = BandwidthRule::kFixed;
   options.value = 3;
-  EXPECT_EQ(bandwidth_at(options, {}, step.particles, {}, 0).item<double>(), 0.6);
+  EXPECT_EQ(bandwidth_at(options, {}, state_of(step.particles, 0)).item<double>(), 0.6);
   options.value = 0.01;
-  EXPECT_EQ(bandwidth_at(options, {}, step.particles, {}, 0).item<double>(), 0.5);
+  EXPECT_EQ(bandwidth_at(options, {}, state_of(step.particles, 0)).item<double>(), 0.5);
 }
 
 TEST(SamplerParameters, NetworkSeesTheMeanOfTheParticlesOfItsSet) {
@@ -92,8 +99,9 @@ TEST(SamplerParameters, NetworkSeesTheMeanOfTheParticlesOfItsSet) {
   }
   // mean 2 -> relu(1) twice over two units: 0.5·1 + 0.5·1 = 1 each -> last layer 0.5 + 0.5 = 1 -> σ
   // = value · e
-  const Tensor particles = at::tensor({1.0, 3.0}, at::kDouble).view({2, 1});
-  const double found = bandwidth_at(options.bandwidth, parameters, particles, {}, 0).item<double>();
+  State state = state_of(at::tensor({1.0, 3.0, 77.0}, at::kDouble).view({3, 1}), 0);
+  state.alive = at::tensor({1, 1, 0}, at::kInt).to(at::kBool);  // a dropped particle does not count
+  const double found = bandwidth_at(options.bandwidth, parameters, state).item<double>();
   EXPECT_NEAR(found, options.bandwidth.value * std::exp(1.0), 1e-12);
 }
 

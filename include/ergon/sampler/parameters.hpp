@@ -5,6 +5,7 @@
 #include "ergon/core/random.hpp"
 #include "ergon/core/tensor_io.hpp"
 #include "ergon/sampler/options.hpp"
+#include "ergon/sampler/sampler.hpp"
 
 namespace ergon {
 
@@ -29,20 +30,17 @@ NamedTensors check_parameters(const SamplerOptions& options,
                               const NamedTensors& parameters,
                               const std::string& context);
 
-/// σ at a step for particles (..., M, D): (...). Clamped to [minimum, maximum].
+/// σ at a state's step, one per set, (...). Clamped to [minimum, maximum].
 Tensor bandwidth_at(const BandwidthOptions& options,
                     const NamedTensors& parameters,
-                    const Tensor& particles,
-                    const Tensor& alive,
-                    std::int64_t step);
+                    const State& state);
 
-/// ε at a step before its bound, (...): rule times schedule. `bound` (...) is read by the rule
-/// bound-fraction alone.
+/// ε at a state's step before its bound, (...): rule times schedule. `bound` (...) is read by the
+/// rule bound-fraction alone.
 Tensor step_size_at(const SamplerOptions& options,
                     const NamedTensors& parameters,
-                    const Tensor& particles,
-                    const Tensor& bound,
-                    std::int64_t step);
+                    const State& state,
+                    const Tensor& bound);
 
 /// The factor of the schedule at a step, in [0, 1].
 double schedule_factor(const StepSizeOptions& options, std::int64_t step, std::int64_t steps);
