@@ -12,17 +12,10 @@
 #include "ergon/sampler/parameters.hpp"
 #include "ergon/sampler/run.hpp"
 #include "support/compare.hpp"
+#include "support/named_target.hpp"
 
 namespace ergon::testing {
 namespace {
-
-std::unique_ptr<Target> named_target(const std::string& name,
-                                     std::optional<std::int64_t> dim = {}) {
-  TargetOptions options;
-  options.name = name;
-  options.dim = dim;
-  return make_target(options);
-}
 
 SamplerOptions small_sampler() {
   SamplerOptions options = sampler_preset(SamplerKind::kMetSvgd);

@@ -11,17 +11,12 @@
 #include "ergon/sampler/run.hpp"
 #include "ergon/sampler/stein_samplers.hpp"
 #include "support/compare.hpp"
+#include "support/named_target.hpp"
 #include "support/sampler_cases.hpp"
 #include "support/tolerance.hpp"
 
 namespace ergon::testing {
 namespace {
-
-std::unique_ptr<Target> named_target(const std::string& name) {
-  TargetOptions options;
-  options.name = name;
-  return make_target(options);
-}
 
 NamedTensors parameters_of(const SamplerOptions& options, const LogDensity& target, Seed seed) {
   return starting_parameters(options, target.dim(), seed.child("parameters"));

@@ -13,16 +13,11 @@
 #include "ergon/stein/jacobian.hpp"
 #include "ergon/stein/joint.hpp"
 #include "support/compare.hpp"
+#include "support/named_target.hpp"
 #include "support/tolerance.hpp"
 
 namespace ergon::testing {
 namespace {
-
-std::unique_ptr<Target> named_target(const std::string& name) {
-  TargetOptions options;
-  options.name = name;
-  return make_target(options);
-}
 
 ergon::Run started(const LogDensity& target, const SamplerOptions& options, std::uint64_t seed) {
   return ergon::Run(target, options, starting_parameters(options, target.dim(), Seed(seed)),

@@ -10,15 +10,10 @@
 #include "ergon/estimate/estimate.hpp"
 #include "ergon/sampler/parameters.hpp"
 #include "ergon/sampler/run.hpp"
+#include "support/named_target.hpp"
 
 namespace ergon::testing {
 namespace {
-
-std::unique_ptr<Target> named_target(const std::string& name) {
-  TargetOptions options;
-  options.name = name;
-  return make_target(options);
-}
 
 SamplerOptions worked_example(std::int64_t steps) {
   SamplerOptions options = sampler_preset(SamplerKind::kPSvgd);
