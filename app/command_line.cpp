@@ -96,6 +96,10 @@ Words parse_words(const CommandShape& shape, const std::vector<std::string>& arg
   }
   try {
     parser.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string text = error.what();
+    fail("{} needs a value; 'ergon {} --help' shows the usage", text.substr(0, text.find(':')),
+         shape.name);
   } catch (const CLI::ParseError& error) {
     fail("{}; 'ergon {} --help' shows the usage", error.what(), shape.name);
   }
@@ -116,6 +120,11 @@ void add_config_words(const CommandShape& shape, const std::string& path, Words&
             "{}: unknown key '{}'{}; the keys are the options of 'ergon {} --help' without dashes "
             "in front",
             entry.place, entry.key, did_you_mean(entry.key, keys), shape.name);
+    try {
+      apply_words(shape, {{entry.key, entry.word}});
+    } catch (const InvalidInput& error) {
+      fail("{}: {}", entry.place, error.what());
+    }
     words.emplace(entry.key, entry.word);
   }
 }

@@ -28,8 +28,8 @@ struct CommandShape {
 Words parse_words(const CommandShape& shape, const std::vector<std::string>& arguments);
 
 /// Adds the entries of a TOML file for which there is no word yet; keys are option names (the
-/// positional under its lower-case name). Throws InvalidInput: see read_config; an unknown key,
-/// with the nearest ones.
+/// positional under its lower-case name). Sets the fields on the way. Throws InvalidInput: see
+/// read_config; an unknown key, with the nearest ones; a value its option cannot take.
 void add_config_words(const CommandShape& shape, const std::string& path, Words& words);
 
 /// Sets every field that has a word.

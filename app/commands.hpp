@@ -27,7 +27,4 @@ int run_entropy_table_command(const std::vector<std::string>& arguments);
 /// possible without tensors.
 RunSettings sample_settings(const std::vector<std::string>& arguments);
 
-/// The default folder of a run: out/<target>-<sampler>.
-std::string default_folder(const RunSettings& settings);
-
 }  // namespace ergon::app

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdio>
 #include <filesystem>
 
 #include "engine/engine.hpp"
@@ -38,7 +39,7 @@ int run_engine(SampleRequest& request) {
   require(function != nullptr, "{} is not ergon's engine; build or install ergon again", path);
   EngineOutcome outcome;
   function(&request, &outcome);
-  if (!outcome.message.empty()) fmt::print(stderr, "ergon: {}\n", outcome.message);
+  if (!outcome.message.empty()) std::fputs(("ergon: " + outcome.message + "\n").c_str(), stderr);
   return outcome.exit_status;  // the library stays loaded: libtorch cannot be unloaded
 }
 

@@ -99,7 +99,11 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
     const std::uint64_t last =
         dash == std::string::npos ? first : parse_seed("seeds", part.substr(dash + 1));
     require(first <= last && last - first < 1000, "--seeds: '{}' is not a range such as 0-4", part);
-    for (std::uint64_t seed = first; seed <= last; ++seed) seeds.push_back(seed);
+    for (std::uint64_t seed = first; seed <= last; ++seed) {
+      require(std::find(seeds.begin(), seeds.end(), seed) == seeds.end(),
+              "--seeds: {} is given twice; every seed counts once", seed);
+      seeds.push_back(seed);
+    }
     part.clear();
   }
   return seeds;
@@ -344,6 +348,7 @@ int run_entropy_table_command(const std::vector<std::string>& arguments) {
     return kExitOk;
   }
   apply_words(shape, words);
+  require(options.fit >= 0, "--fit must not be negative, got {}", options.fit);
   const std::vector<Cell> cells = all_cells(options);
   require_writable_folder(options.out);
   if (!compute(cells, options)) {

@@ -1,6 +1,8 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "command_line.hpp"
 #include "commands.hpp"
@@ -55,6 +57,20 @@ int dispatch(const std::vector<std::string>& arguments) {
        join(names));
 }
 
+/// Without exceptions, also when standard error is full.
+int refuse(int status, const std::string& message) {
+  std::fputs(("ergon: " + message + "\n").c_str(), stderr);
+  return status;
+}
+
+/// What was printed is only printed once it has left this process.
+int flushed(int status) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  const std::string reason = errno == 0 ? "" : ": " + std::generic_category().message(errno);
+  fail("standard output cannot be written{}; files that were announced are complete", reason);
+}
+
 }  // namespace
 }  // namespace ergon::app
 
@@ -63,12 +79,15 @@ int main(int argc, char** argv) {
   // reported, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
   try {
-    return ergon::app::dispatch({argv + 1, argv + argc});
+    return ergon::app::flushed(ergon::app::dispatch({argv + 1, argv + argc}));
   } catch (const ergon::InvalidInput& error) {
-    fmt::print(stderr, "ergon: {}\n", error.what());
-    return ergon::kExitInvalidInput;
+    return ergon::app::refuse(ergon::kExitInvalidInput, error.what());
+  } catch (const std::system_error& error) {  // of a print
+    return ergon::app::refuse(ergon::kExitInvalidInput,
+                              "standard output cannot be written: " + error.code().message());
   } catch (const std::exception& error) {
-    fmt::print(stderr, "ergon: this is a defect of ours, please report it: {}\n", error.what());
-    return ergon::kExitDefect;
+    return ergon::app::refuse(
+        ergon::kExitDefect,
+        std::string("this is a defect of ours, please report it: ") + error.what());
   }
 }

@@ -2,24 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "command_line.hpp"
 #include "ergon/sampler/options.hpp"
+#include "sample_request.hpp"
 
 namespace ergon::app {
 namespace {
 
 std::string number(const Json& value) {
   return value.is_number() ? fmt::format("{:.5g}", value.get<double>()) : "-";
-}
-
-/// "error / s.e.": how many standard errors the estimate is from the known value.
-std::string standardized_error(const Json& estimate, const Json& known) {
-  const Json& error = estimate.at("standard_error");
-  if (!known.is_number() || !error.is_number() || error.get<double>() <= 0) return "-";
-  const double difference = estimate.at("estimate").get<double>() - known.get<double>();
-  return fmt::format("{:+.1f}", difference / error.get<double>());
 }
 
 std::string estimate_line(const char* label, const Json& estimate, const Json& known) {
@@ -53,24 +44,29 @@ std::string head_line(const Json& result) {
   return text + fmt::format(", seed {}\n", result.at("seed").get<std::uint64_t>());
 }
 
+/// What the number under log_z of a joint density is, without how it was obtained.
+std::string joint_reading(const Json& result) {
+  const auto method = result.at("log_z").at("method").get<std::string>();
+  return method.substr(0, method.find(": "));
+}
+
 std::string estimates_block(const Json& result) {
   const Json& target = result.at("target");
   const Json& density = result.at("sampler").at("density");
-  const bool exact_bound = density == to_name(DensityMethod::kJoint);
-  const std::string lines =
-      estimate_line("log Z", result.at("log_z"), target.at("log_z")) +
-      estimate_line("entropy", result.at("entropy"), target.at("entropy")) +
-      estimate_line(exact_bound ? "ELBO <= log Z" : "ELBO", result.at("elbo"), Json(nullptr));
+  const bool joint = density == to_name(DensityMethod::kJoint);
+  const std::string lines = estimate_line("log Z", result.at("log_z"), target.at("log_z")) +
+                            estimate_line("entropy", result.at("entropy"), target.at("entropy")) +
+                            estimate_line("ELBO", result.at("elbo"), Json(nullptr));
   if (lines.empty())
     return "This sampler tracks no density: log Z, entropy and ELBO are not estimated.\n";
+  const std::string note = joint ? "; log Z: " + joint_reading(result)
+                                 : ": the " + density.get<std::string>() +
+                                       " density leaves out the dependence between particles";
   return fmt::format("{:<16}{:>12}{:>12}{:>12}{:>14}\n", "", "estimate", "s.e.", "known",
                      "error / s.e.") +
          lines +
          fmt::format("{:<16}{}\n", "note",
-                     exact_bound
-                         ? "s.e. is the Monte-Carlo error alone; log Z is a lower bound"
-                         : "s.e. is the Monte-Carlo error alone: the " +
-                               density.get<std::string>() + " density is itself approximate");
+                     wrap("s.e. is the Monte-Carlo error alone" + note, 84, 16));
 }
 
 std::string diagnostics_line(const Json& result) {

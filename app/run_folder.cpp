@@ -96,8 +96,7 @@ RunFolder::~RunFolder() {
   for (auto part = created_.rbegin(); part != created_.rend(); ++part) fs::remove(*part, error);
 }
 
-void RunFolder::keep() {
-  created_.clear();
+void RunFolder::clear() const {
   std::error_code error;
   for (const auto& file : files_of_ours(path_)) fs::remove_all(file, error);
 }

@@ -24,8 +24,10 @@ class RunFolder {
   RunFolder& operator=(const RunFolder&) = delete;
 
   const std::string& path() const { return path_; }
-  /// The run begins: the folder stays, and files of an earlier run in it are removed.
-  void keep();
+  /// Removes the files of an earlier run.
+  void clear() const;
+  /// The run has begun: the folder stays.
+  void keep() { created_.clear(); }
 
  private:
   RunFolder() = default;

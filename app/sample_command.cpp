@@ -132,7 +132,21 @@ EarlierFit read_earlier_fit(const std::string& folder_or_file) {
           settings_from_json(json.at("options"), description)};
 }
 
-/// What the learned parameters are shaped by must be as it was in the fit.
+/// Options that say where parameters start, which a fit has moved on from.
+std::vector<std::string> replaced_by_fit(const SamplerOptions& options) {
+  std::vector<std::string> names = {"initial-mean", "initial-stddev", "initial-spread"};
+  if (options.bandwidth.rule == BandwidthRule::kLearned ||
+      options.bandwidth.rule == BandwidthRule::kLearnedPerStep) {
+    names.emplace_back("bandwidth-value");
+  }
+  if (options.step_size.rule == StepSizeRule::kLearned ||
+      options.step_size.rule == StepSizeRule::kLearnedPerStep) {
+    names.emplace_back("step-size-value");
+  }
+  return names;
+}
+
+/// What the learned parameters are shaped by, or mean something with, must be as it was in the fit.
 void check_against_fit(const EarlierFit& fit, const RunSettings& settings) {
   const Json before = sampler_to_json(fit.settings.sampler);
   const Json now = sampler_to_json(settings.sampler);
@@ -143,11 +157,20 @@ void check_against_fit(const EarlierFit& fit, const RunSettings& settings) {
       rules.step_size.rule == StepSizeRule::kLearnedPerStep) {
     shaping.push_back("steps");
   }
+  // A network multiplies the value, which is not among the learned parameters.
+  if (rules.bandwidth.rule == BandwidthRule::kNetwork) shaping.push_back("bandwidth-value");
+  if (rules.step_size.rule == StepSizeRule::kNetwork) shaping.push_back("step-size-value");
   for (const auto& name : shaping) {
     require(before.at(name) == now.at(name),
             "--fitted: the parameters were fitted with --{} {}, the run asks for {}; leave the "
             "option out or fit again",
             name, before.at(name).dump(), now.at(name).dump());
+  }
+  for (const auto& name : replaced_by_fit(rules)) {
+    require(before.at(name) == now.at(name),
+            "--fitted: --{} {} would change nothing, since the fitted parameters take its place; "
+            "leave the option out or fit again",
+            name, now.at(name).dump());
   }
 }
 
@@ -178,7 +201,8 @@ void set_starting_point(const Words& words,
   if (words.count("fitted") > 0) {
     fit = read_earlier_fit(words.at("fitted"));
     settings.sampler = fit->settings.sampler;
-    if (words.count("target") == 0) settings.target = fit->settings.target;
+    const TargetOptions& target = fit->settings.target;
+    if (word_or(words, "target", target.name) == target.name) settings.target = target;
     require(word_or(words, "sampler", std::string(to_name(settings.sampler.kind))) ==
                 to_name(settings.sampler.kind),
             "--fitted: the parameters were fitted with --sampler {}, not {}",
@@ -213,7 +237,7 @@ void finish_request(const Words& words,
           "--fit and --fitted contradict each other: fit anew or reuse");
   check_against_fit(*fit, settings);
   settings.fitted = fit->parameters_path;
-  settings.fitted_target = fit->settings.target.name;
+  settings.fitted_target = target_text(fit->settings.target);
 }
 
 /// Words of the command line (and of --config) to options; resuming is handled elsewhere.
@@ -268,10 +292,6 @@ void print_result(const std::string& folder, bool json) {
 
 RunSettings sample_settings(const std::vector<std::string>& arguments) {
   return to_options(words_of(arguments)).request.settings;
-}
-
-std::string default_folder(const RunSettings& settings) {
-  return fmt::format("out/{}-{}", settings.target.name, to_name(settings.sampler.kind));
 }
 
 int run_sample_command(const std::vector<std::string>& arguments) {

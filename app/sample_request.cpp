@@ -1,5 +1,6 @@
 #include "sample_request.hpp"
 
+#include "ergon/core/event_file.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/sampler/option_fields.hpp"
 
@@ -28,7 +29,53 @@ Value value_of(const Json& json, const char* name, const std::string& context) {
   }
 }
 
+/// The files that the options name, by option: size and checksum of each.
+Json input_files(const TargetOptions& options) {
+  Json files = Json::object();
+  visit_target_fields(options, [&files](const std::string& name, const auto& value, const char*) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      const bool is_file = name == "data" || name == "covariance-file" || name == "means-file" ||
+                           name == "weights-file" || name == "model";
+      if (!is_file || value.empty()) return;
+      const std::string bytes = read_file(value);
+      files[name] = {{"bytes", bytes.size()}, {"crc32c", crc32c(bytes)}};
+    }
+  });
+  return files;
+}
+
+void require_same_inputs(const Json& before,
+                         const TargetOptions& target,
+                         const std::string& context) {
+  const Json now = input_files(target);
+  visit_target_fields(target, [&](const std::string& name, const auto& value, const char*) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      if (!now.contains(name)) return;
+      require(
+          before.contains(name) && before.at(name) == now.at(name),
+          "{}: has changed since the run began ({}): put the former file back, or start the run "
+          "anew",
+          value, context);
+    }
+  });
+}
+
 }  // namespace
+
+std::string target_text(const TargetOptions& options) {
+  Json given;
+  Json defaults;
+  visit_target_fields(options, JsonWriter{given});
+  const TargetOptions untouched;
+  visit_target_fields(untouched, JsonWriter{defaults});
+  std::string text = options.name;
+  for (const auto& [name, value] : given.items()) {
+    if (value == defaults.at(name)) continue;
+    text +=
+        fmt::format(" --{} {}", name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
 
 Json sampler_to_json(const SamplerOptions& options) {
   Json json;
@@ -82,6 +129,14 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
   return settings;
 }
 
+std::string standardized_error(const Json& estimate, const Json& known) {
+  const Json& value = estimate.at("estimate");
+  const Json& error = estimate.at("standard_error");
+  if (!known.is_number() || !value.is_number() || !error.is_number()) return "-";
+  if (error.get<double>() <= 0) return "-";
+  return fmt::format("{:+.1f}", (value.get<double>() - known.get<double>()) / error.get<double>());
+}
+
 Json read_json_file(const std::string& path) {
   const std::string text = read_file(path);
   try {
@@ -108,7 +163,9 @@ RunSettings read_checkpoint_settings(const std::string& folder) {
   require(json.is_object() && json.value("format", "") == kCheckpointFormat,
           "{}: is not a checkpoint of this version of ergon (expected format {})", path,
           kCheckpointFormat);
-  return settings_from_json(part(json, "options", path), path);
+  RunSettings settings = settings_from_json(part(json, "options", path), path);
+  require_same_inputs(part(json, "inputs", path), settings.target, path);
+  return settings;
 }
 
 void write_checkpoint_settings(const std::string& folder, const RunSettings& settings) {
@@ -116,6 +173,7 @@ void write_checkpoint_settings(const std::string& folder, const RunSettings& set
   Json json;
   json["format"] = kCheckpointFormat;
   json["options"] = to_json(settings);
+  json["inputs"] = input_files(settings.target);
   write_file(checkpoint_options_path(folder), json.dump(2) + "\n");
 }
 

@@ -21,7 +21,7 @@ struct RunSettings {
   bool figures = true;   ///< pictures and report.html
   bool animate = false;  ///< particles.gif, for targets in two dimensions
   std::string fitted;    ///< .npz with the parameters of an earlier fit that is reused; empty: none
-  std::string fitted_target;  ///< name of the target that fit was made for
+  std::string fitted_target;  ///< what that fit was made for, as target_text; empty: no `fitted`
 };
 
 /// A run and where and how it is carried out: all that the engine is told.
@@ -40,9 +40,16 @@ Json to_json(const RunSettings& settings);
 /// The reverse. Throws InvalidInput naming `context`.
 RunSettings settings_from_json(const Json& json, const std::string& context);
 
+/// A target in words of the command line: "mixture-4 --radius 6.0", without what is at its default.
+std::string target_text(const TargetOptions& options);
+
 /// The sampler's block alone: {"name", every option}.
 Json sampler_to_json(const SamplerOptions& options);
 SamplerOptions sampler_from_json(const Json& json, const std::string& context);
+
+/// "error / s.e.": how many standard errors an estimate of result.json is from the known value, as
+/// "+1.2"; "-" where that does not exist.
+std::string standardized_error(const Json& estimate, const Json& known);
 
 /// Parses a JSON file of ours. Throws InvalidInput naming the path, also for text that is not JSON.
 Json read_json_file(const std::string& path);
@@ -54,8 +61,9 @@ std::string checkpoint_options_path(const std::string& folder);
 std::string checkpoint_state_path(const std::string& folder);
 
 /// The run's settings from folder/checkpoint/options.json. Throws InvalidInput: no checkpoint, not
-/// one of ours.
+/// one of ours, a file that the target is read from has changed since.
 RunSettings read_checkpoint_settings(const std::string& folder);
+/// Also notes size and checksum of every file that the target is read from.
 void write_checkpoint_settings(const std::string& folder, const RunSettings& settings);
 
 }  // namespace ergon::app

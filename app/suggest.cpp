@@ -43,7 +43,7 @@ std::string did_you_mean(const std::string& word,
                          const std::vector<std::string>& candidates,
                          const std::string& prefix) {
   const std::string near = nearest(word, candidates);
-  return near.empty() ? "" : "; did you mean " + prefix + near + "?";
+  return near.empty() ? "" : " (did you mean " + prefix + near + "?)";
 }
 
 std::string join(const std::vector<std::string>& words, const std::string& separator) {

@@ -7,7 +7,7 @@
 namespace ergon::app {
 namespace {
 
-constexpr std::int64_t kFitColumns = 5;
+std::int64_t fit_column_count() { return static_cast<std::int64_t>(fit_columns().size()); }
 
 const Tensor& expect(const NamedTensors& saved,
                      const std::string& name,
@@ -52,18 +52,13 @@ EvaluationCounts to_counts(const Tensor& tensor, const std::string& context) {
   return {counts[0], counts[1], counts[2]};
 }
 
-std::vector<double> to_numbers(const FitRow& row) {
-  return {static_cast<double>(row.iteration), row.objective, row.gradient_norm, row.learning_rate,
-          row.held_out};
-}
-
 NamedTensors to_tensors(const FitRecord& record) {
   std::vector<double> numbers;
   for (const FitRow& row : record.trace) {
     const auto values = to_numbers(row);
     numbers.insert(numbers.end(), values.begin(), values.end());
   }
-  return {{"trace", numbers_tensor(numbers).view({-1, kFitColumns})},
+  return {{"trace", numbers_tensor(numbers).view({-1, fit_column_count()})},
           {"objective", numbers_tensor({record.objective})},
           {"skipped", integers_tensor({record.skipped})},
           {"evaluations", to_tensor(record.evaluations)},
@@ -73,11 +68,10 @@ NamedTensors to_tensors(const FitRecord& record) {
 FitRecord to_fit_record(const NamedTensors& saved, const std::string& context) {
   FitRecord record;
   const Tensor rows = expect(saved, "trace", at::kDouble, context).contiguous();
-  require(rows.dim() == 2 && rows.size(1) == kFitColumns, "{}: the fit's trace is damaged",
+  require(rows.dim() == 2 && rows.size(1) == fit_column_count(), "{}: the fit's trace is damaged",
           context);
   for (std::int64_t i = 0; i < rows.size(0); ++i) {
-    const double* row = rows.data_ptr<double>() + i * kFitColumns;
-    record.trace.push_back({static_cast<std::int64_t>(row[0]), row[1], row[2], row[3], row[4]});
+    record.trace.push_back(fit_row_from_numbers(rows.data_ptr<double>() + i * fit_column_count()));
   }
   record.objective = single_number(saved, "objective", context);
   record.skipped = single_integer(saved, "skipped", context);

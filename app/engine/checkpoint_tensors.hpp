@@ -32,7 +32,4 @@ void append(NamedTensors& tensors, const std::string& prefix, const NamedTensors
 /// The tensors with this prefix, without it.
 NamedTensors extract(const NamedTensors& tensors, const std::string& prefix);
 
-/// The numbers of a fit's row, in the order of FitRow's fields.
-std::vector<double> to_numbers(const FitRow& row);
-
 }  // namespace ergon::app

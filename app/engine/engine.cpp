@@ -1,5 +1,7 @@
 #include "engine.hpp"
 
+#include <c10/util/Exception.h>
+
 #include <exception>
 #include <new>
 #include <string_view>
@@ -38,23 +40,50 @@ void begin(const SampleRequest& request,
                                             load_tensors(settings.fitted), settings.fitted));
   }
   session.prepare();
+  folder.clear();
+  try {
+    make_folder(checkpoint_folder(folder.path()));
+    session.save();
+    write_checkpoint_settings(folder.path(), settings);
+  } catch (const InvalidInput&) {
+    remove_checkpoint(folder.path());
+    throw;
+  }
   folder.keep();
-  make_folder(checkpoint_folder(folder.path()));
-  session.save();
-  write_checkpoint_settings(folder.path(), settings);
 }
 
-EngineOutcome unfinished(SessionEnd end, const std::string& folder) {
+EngineOutcome unfinished(SessionEnd end, const Session& session, const std::string& folder) {
   if (end == SessionEnd::kInterrupted) {
     return {kExitInterrupted,
             fmt::format("interrupted; continue with: ergon sample --resume {}", folder)};
   }
-  return {kExitInvalidInput,
-          fmt::format(
-              "the run was stopped: the density or its gradient was not finite for more than "
-              "{:.0f} % of the moves of a step; "
-              "take a smaller --step-size-value, or --bound frobenius (the checkpoint is in {})",
-              100 * Run::kNonfiniteShare, checkpoint_folder(folder))};
+  const TraceRow& last = session.run().trace().back();
+  return {
+      kExitInvalidInput,
+      fmt::format(
+          "the run was stopped at step {}: the density or its gradient was not finite where the "
+          "step led {} of {} particles (more than {:.0f} %); take a smaller --step-size-value, or "
+          "--control metropolis-hastings (met-svgd); the checkpoint is in {}",
+          last.step, last.nonfinite, session.run().state().log_density.numel(),
+          100 * Run::kNonfiniteShare, checkpoint_folder(folder))};
+}
+
+/// From here on there is a checkpoint, which outlives a full disk.
+EngineOutcome carry_out(Session& session,
+                        const RunSettings& settings,
+                        const Target& target,
+                        const Runtime& runtime,
+                        const std::string& folder) {
+  try {
+    const SessionEnd end = session.carry_out();
+    if (end != SessionEnd::kComplete) return unfinished(end, session, folder);
+    write_outputs(session, settings, target, runtime, folder);
+  } catch (const InvalidInput& error) {
+    fail("{}; once that is put right, continue with: ergon sample --resume {}", error.what(),
+         folder);
+  }
+  remove_checkpoint(folder);
+  return {};
 }
 
 EngineOutcome sample(SampleRequest& request) {
@@ -72,21 +101,31 @@ EngineOutcome sample(SampleRequest& request) {
   request.out = folder.path();
   Session session(request, *target, folder.path());
   begin(request, *target, folder, session);
-  const SessionEnd end = session.carry_out();
-  if (end != SessionEnd::kComplete) return unfinished(end, folder.path());
-  write_outputs(session, settings, *target, runtime, folder.path());
-  remove_checkpoint(folder.path());
-  return {};
+  return carry_out(session, settings, *target, runtime, folder.path());
 }
 
 constexpr const char* kOutOfMemory =
     "not enough memory for this run: take fewer --particles or --sets (memory grows with sets x "
     "particles x particles, in a fit also with the steps), or --precision single";
 
-/// libtorch's allocator throws its own error.
-bool is_out_of_memory(const std::exception& error) {
+/// What went wrong, in one line: libtorch's errors end in a backtrace.
+std::string first_line(const std::exception& error) {
+  const auto* of_libtorch = dynamic_cast<const c10::Error*>(&error);
+  const std::string text = of_libtorch ? of_libtorch->what_without_backtrace() : error.what();
+  return text.substr(0, text.find('\n'));
+}
+
+/// libtorch throws errors of its own: from its allocator, and for sizes beyond 64 bits.
+bool is_out_of_memory(const std::exception& error, std::string_view text) {
   return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
-         std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
+         text.find("can't allocate memory") != std::string_view::npos ||
+         text.find("overflow") != std::string_view::npos;
+}
+
+EngineOutcome unexpected(const std::exception& error) {
+  const std::string text = first_line(error);
+  if (is_out_of_memory(error, text)) return {kExitInvalidInput, kOutOfMemory};
+  return {kExitDefect, "this is a defect of ours, please report it: " + text};
 }
 
 }  // namespace
@@ -102,12 +141,6 @@ extern "C" void ergon_engine_sample(ergon::app::SampleRequest* request,
   } catch (const ergon::NumericalFailure& error) {
     *outcome = EngineOutcome{ergon::kExitInvalidInput, error.what()};
   } catch (const std::exception& error) {
-    if (ergon::app::is_out_of_memory(error)) {
-      *outcome = EngineOutcome{ergon::kExitInvalidInput, ergon::app::kOutOfMemory};
-      return;
-    }
-    *outcome =
-        EngineOutcome{ergon::kExitDefect,
-                      std::string("this is a defect of ours, please report it: ") + error.what()};
+    *outcome = ergon::app::unexpected(error);
   }
 }

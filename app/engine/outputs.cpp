@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "checkpoint_tensors.hpp"
 #include "ergon/core/event_file.hpp"
 #include "ergon/core/files.hpp"
 #include "pictures.hpp"
@@ -36,12 +35,6 @@ std::string csv(const std::vector<std::string>& columns, const std::vector<Row>&
   std::string text = fmt::format("{}\n", fmt::join(columns, ","));
   for (const Row& row : rows) text += fmt::format("{}\n", fmt::join(to_numbers(row), ","));
   return text;
-}
-
-const std::vector<std::string>& fit_columns() {
-  static const std::vector<std::string> columns = {"iteration", "objective", "gradient_norm",
-                                                   "learning_rate", "held_out"};
-  return columns;
 }
 
 double seconds_since_1970() {

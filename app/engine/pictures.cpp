@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ergon/core/figure.hpp"
 
@@ -12,12 +13,18 @@ namespace ergon::app {
 namespace {
 
 constexpr std::int64_t kGridNodes = 121;
-constexpr double kMargin = 0.25;         // of the particles' range, around them
-constexpr double kCentralShare = 0.005;  // a stray particle does not stretch the picture
+constexpr double kContourDepth = 6.9;        // below the peak there is less than a thousandth of it
+constexpr std::ptrdiff_t kFewestNodes = 12;  // above that depth, for a contour to be seen
+constexpr double kMargin = 0.25;             // of the particles' range, around them
+constexpr double kCentralShare = 0.005;      // a stray particle does not stretch the picture
 
 constexpr const char* kContourCaption =
     "The particles of all sets over the contours of the density that enclose 10, 30, 50, 70, 90 "
     "and 99 % of its mass in the picture.";
+constexpr const char* kNoContourCaption =
+    "The particles of all sets. There are no contours to see: the density's mass in the picture "
+    "lies "
+    "in too few points of it, as when the target is out of view.";
 constexpr const char* kPairsCaption =
     "The particles of all sets: pairs of the first coordinates, and a histogram of each.";
 constexpr const char* kTraceCaption = "What happened along the steps, means over the sets.";
@@ -68,6 +75,20 @@ DensityGrid density_grid(const LogDensity& target,
   grid.columns = grid.rows = static_cast<std::size_t>(kGridNodes);
   grid.log_density = to_vector(target.log_density(nodes.to(type)));
   return grid;
+}
+
+/// Whether the grid has the density's hill on it, and not a flat or a single point of it.
+bool shows_contours(const DensityGrid& grid) {
+  double peak = -std::numeric_limits<double>::infinity();
+  double lowest = std::numeric_limits<double>::infinity();
+  for (const double value : grid.log_density) {
+    if (!std::isfinite(value)) continue;
+    peak = std::max(peak, value);
+    lowest = std::min(lowest, value);
+  }
+  const auto near_peak = std::count_if(grid.log_density.begin(), grid.log_density.end(),
+                                       [&](double v) { return v >= peak - kContourDepth; });
+  return peak - lowest > 1e-12 * std::abs(peak) && near_peak >= kFewestNodes;
 }
 
 PointSet points_of(const Tensor& particles, const std::string& name) {
@@ -135,6 +156,9 @@ PanelFigure trace_figure(const Session& session, const Target& target) {
   LineFigure elbo{"", "step", "ELBO", {curve_of(trace, "estimate", &TraceRow::elbo)}};
   if (known.log_z) elbo.references.push_back({*known.log_z, "log Z"});
   add_panel(figure, elbo);
+  if (!has_numbers(curve_of(trace, "", &TraceRow::elbo))) {
+    add_panel(figure, {"", "step", "mean log p̄", {curve_of(trace, "", &TraceRow::log_density)}});
+  }
   LineFigure residual{
       "", "step", "Stein residual", {curve_of(trace, "", &TraceRow::stein_residual)}};
   residual.log_y = true;
@@ -191,8 +215,13 @@ Gallery draw_pictures(const Session& session, const RunSettings& settings, const
     }
   };
   if (target.dim() == 2) {
-    draw("particles.svg", kContourCaption,
-         [&] { return render_svg(contour_figure(session, target)); });
+    bool contours = true;
+    draw("particles.svg", kContourCaption, [&] {
+      const ContourFigure figure = contour_figure(session, target);
+      contours = shows_contours(figure.density);
+      return render_svg(figure);
+    });
+    if (!contours && !gallery.pictures.empty()) gallery.pictures.back().caption = kNoContourCaption;
   } else {
     draw("particles.svg", kPairsCaption, [&] { return render_svg(pairs_figure(session, target)); });
   }

@@ -25,12 +25,13 @@ void add_estimates(Report& report, const Json& result) {
     if (!estimate.is_object()) continue;
     const Json known = result.at("target").value(key, Json(nullptr));
     rows.push_back({label, text_of(estimate.at("estimate")), text_of(estimate.at("standard_error")),
-                    text_of(known), text_of(estimate.at("method"))});
+                    text_of(known), standardized_error(estimate, known),
+                    text_of(estimate.at("method"))});
   }
   if (rows.empty()) {
     report.paragraph("This sampler tracks no density: log Z, entropy and ELBO are not estimated.");
   } else {
-    report.table({"", "estimate", "standard error", "known", "method"}, rows);
+    report.table({"", "estimate", "standard error", "known", "error / s.e.", "method"}, rows);
   }
 }
 

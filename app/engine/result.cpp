@@ -96,26 +96,11 @@ std::string utc_now() {
 }  // namespace
 
 Conclusions conclude(const Session& session, const SamplerOptions& options) {
-  const State& state = session.run().state();
   const auto& trace = session.run().trace();
   Conclusions conclusions;
+  static_cast<RunSummary&>(conclusions) = summarize(session.run(), options);
   conclusions.stein_residual = last_of(trace, &TraceRow::stein_residual);
   conclusions.acceptance = mean_of(trace, &TraceRow::acceptance);
-  if (!state.log_q.defined()) return conclusions;
-  const Tensor log_weights = state.log_density - state.log_q;
-  conclusions.entropy = mean_over_sets(-state.log_q, state.alive);
-  conclusions.elbo = mean_over_sets(log_weights, state.alive);
-  if (options.density.method == DensityMethod::kJoint) {
-    conclusions.entropy->method =
-        "joint entropy of all particles, per particle: " + conclusions.entropy->method;
-    conclusions.log_z = conclusions.elbo;
-    conclusions.log_z->method =
-        "lower bound (ELBO of all particles together): " + conclusions.elbo->method;
-    return conclusions;
-  }
-  conclusions.log_z = log_z_importance(log_weights, state.alive);
-  conclusions.log_z->method += fmt::format(", {} density", to_name(options.density.method));
-  conclusions.ess_share = importance_ess_share(log_weights, state.alive);
   return conclusions;
 }
 

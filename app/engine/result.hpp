@@ -5,19 +5,15 @@
 #include <vector>
 
 #include "ergon/core/runtime.hpp"
-#include "ergon/estimate/estimate.hpp"
+#include "ergon/learn/summary.hpp"
 #include "session.hpp"
 
 namespace ergon::app {
 
 /// What is concluded from the last particles. Each where the sampler makes it possible.
-struct Conclusions {
-  std::optional<Estimate> log_z;
-  std::optional<Estimate> entropy;
-  std::optional<Estimate> elbo;
-  std::optional<double> ess_share;       ///< of the importance weights
+struct Conclusions : RunSummary {
   std::optional<double> stein_residual;  ///< at the last step
-  std::optional<double> acceptance;      ///< mean over the steps
+  std::optional<double> acceptance;      ///< mean over the steps that accept or reject
 };
 
 Conclusions conclude(const Session& session, const SamplerOptions& options);

@@ -2,7 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <charconv>
+
 #include "checkpoint_tensors.hpp"
+#include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/core/interrupt.hpp"
 #include "ergon/core/machine.hpp"
@@ -18,8 +21,21 @@ constexpr std::int64_t kMostFrames = 60;
 constexpr std::int64_t kFitPhase = 0;
 constexpr std::int64_t kRunPhase = 1;
 
+constexpr const char kForeign[] = "{}: is not a checkpoint of this run; start the run anew";
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// The frame of a checkpoint's tensor `frame.<step>`.
+Frame to_frame(const std::string& step, const Tensor& particles, const std::string& context) {
+  Frame frame{-1, particles};
+  const char* end = step.data() + step.size();
+  const auto [stopped, error] = std::from_chars(step.data(), end, frame.step);
+  require(error == std::errc() && stopped == end && frame.step >= 0 && particles.dim() == 2 &&
+              particles.size(1) == 2 && particles.scalar_type() == at::kDouble,
+          kForeign, context);
+  return frame;
 }
 
 }  // namespace
@@ -68,6 +84,18 @@ SessionEnd Session::carry_out() {
   return carry_out_run();
 }
 
+/// A failure stops the run with its checkpoint.
+template <class Step>
+void Session::step_or_save(const Step& step) const {
+  try {
+    step();
+  } catch (const NumericalFailure& failure) {
+    save();
+    throw NumericalFailure(
+        fmt::format("{} (the checkpoint is in {})", failure.what(), checkpoint_folder(folder_)));
+  }
+}
+
 SessionEnd Session::carry_out_fit() {
   const auto done = [this] { return static_cast<std::int64_t>(fitting_->trace().size()); };
   Progress progress("fit", settings().fit.iterations, progress_style(), done());
@@ -76,7 +104,7 @@ SessionEnd Session::carry_out_fit() {
       save();
       return SessionEnd::kInterrupted;
     }
-    fitting_->step();
+    step_or_save([this] { fitting_->step(); });
     progress.update(done(), fmt::format("objective {:.4g}", fitting_->trace().back().objective));
     save_when_due();
   }
@@ -85,6 +113,7 @@ SessionEnd Session::carry_out_fit() {
 }
 
 void Session::finish_fit() {
+  save();  // should the run not begin, the fit is not lost
   FitRecord record;
   record.trace = fitting_->trace();
   record.objective = fitting_->best_objective();
@@ -107,7 +136,7 @@ SessionEnd Session::carry_out_run() {
       save();
       return SessionEnd::kInterrupted;
     }
-    run_->step();
+    step_or_save([this] { run_->step(); });
     keep_frame();
     progress.update(run_->state().step);
     save_when_due();
@@ -122,7 +151,8 @@ void Session::keep_frame() {
   if (!settings().animate || target_.dim() != 2) return;
   const std::int64_t step = run_->state().step;
   const std::int64_t steps = settings().sampler.steps.steps;
-  const std::int64_t stride = std::max<std::int64_t>(1, steps / kMostFrames);
+  const std::int64_t between = kMostFrames - 1;  // the first and the last one are always kept
+  const std::int64_t stride = std::max<std::int64_t>(1, (steps + between - 1) / between);
   const bool last = run_->status() != RunStatus::kRunning;
   if (step % stride != 0 && !last) return;
   frames_.push_back({step, run_->state().particles.select(0, 0).to(at::kDouble).clone()});
@@ -165,7 +195,7 @@ void Session::resume() {
     density_.set_counts(to_counts(find_tensor(saved, "session.evaluations", path), path));
     seconds_before_ = single_number(saved, "session.seconds", path);
   } catch (const c10::Error&) {
-    fail("{}: is not a checkpoint of this run; start the run anew", path);
+    fail(kForeign, path);
   }
 }
 
@@ -183,7 +213,7 @@ void Session::restore_run(const NamedTensors& saved, const std::string& context)
   const NamedTensors record = extract(saved, "fit_record.");
   if (!record.empty()) fit_record_ = to_fit_record(record, context);
   for (const auto& [step, particles] : extract(saved, "frame.")) {
-    frames_.push_back({std::stoll(step), particles});
+    frames_.push_back(to_frame(step, particles, context));
   }
 }
 

@@ -65,6 +65,8 @@ class Session {
   ProgressStyle progress_style() const;
   NamedTensors starting_or_given() const;
   void begin_run(NamedTensors parameters);
+  template <class Step>
+  void step_or_save(const Step& step) const;
   SessionEnd carry_out_fit();
   void finish_fit();
   SessionEnd carry_out_run();

@@ -15,6 +15,9 @@ namespace {
 SamplerOptions options_of(SamplerKind kind) {
   SamplerOptions options = sampler_preset(kind);
   options.precision = Precision::kSingle;
+  options.initial.stddev = kInitialStddev;
+  options.control.truncation =
+      10;  // P-SVGD: nobody is dropped, so that every step does the same work
   return options;
 }
 

@@ -16,10 +16,12 @@ inline std::unique_ptr<Target> standard_normal(std::int64_t dim) {
   return make_target(options);
 }
 
+inline constexpr double kInitialStddev = 2.0;
+
 /// One set of M particles from N(0, 4I).
 inline Draws particles(std::int64_t count, std::int64_t dim, Precision precision) {
   InitialOptions options;
-  options.stddev = 2.0;
+  options.stddev = kInitialStddev;
   auto initial = InitialDistribution::from_options(options, dim, Seed(1));
   Draws draws = initial.sample(1, count, Seed(2).generator());
   if (precision == Precision::kSingle)

@@ -7,8 +7,8 @@
 
 #include <cstdio>
 #include <ergon/core/runtime.hpp>
-#include <ergon/estimate/estimate.hpp>
 #include <ergon/learn/reverse_kl.hpp>
+#include <ergon/learn/summary.hpp>
 #include <ergon/sampler/parameters.hpp>
 #include <ergon/sampler/run.hpp>
 
@@ -39,11 +39,11 @@ int main() try {
   ergon::Run run(target, options, fit.best_parameters(), seed.child("run"));
   while (run.status() == ergon::RunStatus::kRunning) run.step();
 
-  const ergon::State& end = run.state();
-  const auto log_z = ergon::log_z_importance(end.log_density - end.log_q, end.alive);
-  const auto entropy = ergon::mean_over_sets(-end.log_q, end.alive);
-  std::printf("log Z    %7.3f +- %.3f  (exactly 0)\n", log_z.value, log_z.standard_error);
-  std::printf("entropy  %7.3f +- %.3f  (exactly 4)\n", entropy.value, entropy.standard_error);
+  const ergon::RunSummary summary = ergon::summarize(run, options);
+  std::printf("log Z    %7.3f +- %.3f  (exactly 0)\n", summary.log_z->value,
+              summary.log_z->standard_error);
+  std::printf("entropy  %7.3f +- %.3f  (exactly 4)\n", summary.entropy->value,
+              summary.entropy->standard_error);
   return 0;
 } catch (const ergon::InvalidInput& error) {
   std::fprintf(stderr, "%s\n", error.what());

@@ -187,9 +187,9 @@ std::string render_svg(const LineFigure& figure) {
 std::string render_svg(const PanelFigure& figure) {
   require(!figure.panels.empty(), "figure '{}' has no panels", figure.title);
   constexpr double kHead = 34;
-  constexpr double kPanel = 230;
+  constexpr double kPanel = 242;
   constexpr double kAbove = 52;  ///< title and legend of a panel
-  constexpr double kBelow = 44;  ///< its ticks and label
+  constexpr double kBelow = 56;  ///< its ticks and label
   const double height = kHead + kPanel * static_cast<double>(figure.panels.size());
   Script script("svg font 'Arial,12'", kWidth, static_cast<int>(height));
   script.add("set multiplot");

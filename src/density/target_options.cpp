@@ -51,7 +51,7 @@ void require_positive(std::string_view name, const std::optional<double>& value)
 }
 
 void require_given(std::string_view target, std::string_view option, const std::string& value) {
-  require(!value.empty(), "target '{}' needs '{}', the path of a file", target, option);
+  require(!value.empty(), "target '{}' needs --{}, the path of a file", target, option);
 }
 
 void validate_gaussian(const TargetOptions& options) {

@@ -53,8 +53,8 @@ std::int64_t dimension(const torch::jit::Module& module,
                        const std::optional<std::int64_t>& dim,
                        const std::string& path) {
   if (!module.hasattr("dim") || !module.attr("dim").isInt()) {
-    require(dim.has_value(), "{}: give the model's dimension with dim, or give it an attribute dim",
-            path);
+    require(dim.has_value(),
+            "{}: give the model's dimension with --dim, or give it an attribute dim", path);
     return *dim;
   }
   const std::int64_t own = module.attr("dim").toInt();
@@ -118,8 +118,8 @@ TorchScriptDensity::TorchScriptDensity(const std::string& path, std::optional<st
     : model_(std::make_unique<Model>(path)), dim_(dimension(model_->original(), dim, path)) {
   c10::IValue result;
   try {
-    const c10::AutoGradMode no_grad(false);
-    result = model_->call(at::zeros({kTrialPoints, dim_}, at::kDouble));
+    const c10::AutoGradMode grad(true);
+    result = model_->call(at::zeros({kTrialPoints, dim_}, at::kDouble).requires_grad_());
   } catch (const std::exception& problem) {
     fail("{}: {}(x) failed on zeros of shape ({}, {}): {}", path, model_->method(), kTrialPoints,
          dim_, last_line(problem.what()));
@@ -130,6 +130,11 @@ TorchScriptDensity::TorchScriptDensity(const std::string& path, std::optional<st
   require(values.sizes() == at::IntArrayRef({kTrialPoints}),
           "{}: {}(x) maps ({}, {}) to ({}) but must map it to ({}), one log-density per row", path,
           model_->method(), kTrialPoints, dim_, fmt::join(values.sizes(), ", "), kTrialPoints);
+  require(values.requires_grad(),
+          "{}: {}(x) has no gradient in x: write it with operations that torch can differentiate, "
+          "without detach() "
+          "or numpy",
+          path, model_->method());
   require(!values.isnan().any().item<bool>(),
           "{}: {}(x) is NaN at the origin; a log-density is a number, or -infinity where the "
           "density is zero",

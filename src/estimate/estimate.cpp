@@ -24,7 +24,7 @@ Masked masked(const Tensor& values, const Tensor& alive) {
   return {at::where(alive, numbers, at::zeros_like(numbers)), alive.to(at::kDouble)};
 }
 
-// log of the mean weight and of its square's, over live particles of the rows where keep is 1.
+// log of the mean weight over the particles where the mask is 1.
 double log_mean_weight(const Tensor& log_weights, const Tensor& mask) {
   const Tensor live = log_weights.masked_fill(mask == 0, -std::numeric_limits<double>::infinity());
   return live.flatten().logsumexp(0).item<double>() - std::log(mask.sum().item<double>());

@@ -20,7 +20,6 @@ namespace ergon {
 namespace {
 
 constexpr std::int64_t kHeldOutSets = 4;
-constexpr std::int64_t kFitColumns = 5;
 
 NamedTensors detached_copy(const NamedTensors& tensors) {
   NamedTensors copy;
@@ -52,6 +51,21 @@ void from_bytes(const Tensor& bytes, torch::optim::Adam& optimizer) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& fit_columns() {
+  static const std::vector<std::string> columns = {"iteration", "objective", "gradient_norm",
+                                                   "learning_rate", "held_out"};
+  return columns;
+}
+
+std::vector<double> to_numbers(const FitRow& row) {
+  return {static_cast<double>(row.iteration), row.objective, row.gradient_norm, row.learning_rate,
+          row.held_out};
+}
+
+FitRow fit_row_from_numbers(const double* numbers) {
+  return {static_cast<std::int64_t>(numbers[0]), numbers[1], numbers[2], numbers[3], numbers[4]};
+}
 
 struct ReverseKlFit::Implementation {
   const LogDensity& target;
@@ -88,7 +102,7 @@ struct ReverseKlFit::Implementation {
                          draws.child("step", static_cast<std::uint64_t>(step)).generator())
                   .state;
     }
-    return live_mean(state.log_q - state.log_density, state.alive).mean();
+    return live_mean(survivors_log_q(state) - state.log_density, state.alive).mean();
   }
 
   double evaluate_held_out() const {
@@ -96,8 +110,39 @@ struct ReverseKlFit::Implementation {
     return objective(kHeldOutSets, seed.child("held-out")).item<double>();
   }
 
+  // The objective's gradient, in the learned tensors; false where the particles left the target's
+  // support or each other.
+  bool differentiate(FitRow& row) {
+    for (Tensor& tensor : learned) tensor.mutable_grad() = Tensor();
+    try {
+      const Tensor loss =
+          objective(options.sets, seed.child("draws", static_cast<std::uint64_t>(row.iteration)));
+      row.objective = loss.item<double>();
+      loss.backward();
+    } catch (const std::runtime_error& trouble) {
+      if (dynamic_cast<const InvalidInput*>(&trouble) == nullptr &&
+          dynamic_cast<const NumericalFailure*>(&trouble) == nullptr) {
+        throw;
+      }
+      row.objective = row.gradient_norm = std::numeric_limits<double>::quiet_NaN();
+      return false;
+    }
+    row.gradient_norm = clip_gradient();
+    return std::isfinite(row.objective) && std::isfinite(row.gradient_norm);
+  }
+
+  // Held-out objective, or NaN where it cannot be had at the present parameters.
+  double try_held_out() const {
+    try {
+      return evaluate_held_out();
+    } catch (const InvalidInput&) {
+    } catch (const NumericalFailure&) {
+    }
+    return std::numeric_limits<double>::quiet_NaN();
+  }
+
   void keep_if_best(double held_out) {
-    if (!(held_out < best_objective)) return;
+    if (!std::isfinite(held_out) || held_out >= best_objective) return;
     best_objective = held_out;
     best = detached_copy(parameters);
   }
@@ -125,13 +170,7 @@ struct ReverseKlFit::Implementation {
     auto& group_options =
         static_cast<torch::optim::AdamOptions&>(optimizer->param_groups()[0].options());
     group_options.lr(row.learning_rate);
-    for (Tensor& tensor : learned) tensor.mutable_grad() = Tensor();
-    const Tensor loss =
-        objective(options.sets, seed.child("draws", static_cast<std::uint64_t>(row.iteration)));
-    row.objective = loss.item<double>();
-    loss.backward();
-    row.gradient_norm = clip_gradient();
-    if (std::isfinite(row.objective) && std::isfinite(row.gradient_norm)) {
+    if (differentiate(row)) {
       optimizer->step();
     } else {
       ++skipped;
@@ -139,7 +178,7 @@ struct ReverseKlFit::Implementation {
     const bool last = row.iteration == options.iterations;
     row.held_out = std::numeric_limits<double>::quiet_NaN();
     if (last || row.iteration % options.evaluate_every == 0) {
-      row.held_out = evaluate_held_out();
+      row.held_out = try_held_out();
       keep_if_best(row.held_out);
     }
     trace.push_back(row);
@@ -158,6 +197,9 @@ ReverseKlFit::ReverseKlFit(const LogDensity& target,
   require(sampler.kind != SamplerKind::kSvgd,
           "svgd tracks no density, so there is nothing to fit: use --sampler p-svgd or met-svgd, "
           "or leave --fit out");
+  require(
+      sampler.steps.steps > 0 || sampler.initial.fitting == InitialFitting::kLearned,
+      "with --steps 0 there is only q0 to fit: choose --initial-fitting learned, or take steps");
   const auto names = learned_names(sampler);
   require(!names.empty(),
           "there is nothing to fit: every rule is fixed; choose --initial-fitting learned, "
@@ -193,17 +235,18 @@ NamedTensors ReverseKlFit::checkpoint() const {
   const Implementation& self = *implementation_;
   NamedTensors saved;
   for (const auto& [name, tensor] : self.parameters)
-    saved.emplace_back("parameters." + name, tensor.detach());
-  for (const auto& [name, tensor] : self.best) saved.emplace_back("best." + name, tensor);
+    saved.emplace_back("parameters." + name, tensor.detach().clone());
+  for (const auto& [name, tensor] : self.best) saved.emplace_back("best." + name, tensor.clone());
   saved.emplace_back("best_objective", at::tensor(self.best_objective, at::kDouble));
   saved.emplace_back("skipped", at::tensor(self.skipped, at::kLong));
   saved.emplace_back("optimizer", to_bytes(*self.optimizer));
   std::vector<double> rows;
   for (const FitRow& row : self.trace) {
-    rows.insert(rows.end(), {static_cast<double>(row.iteration), row.objective, row.gradient_norm,
-                             row.learning_rate, row.held_out});
+    const auto numbers = to_numbers(row);
+    rows.insert(rows.end(), numbers.begin(), numbers.end());
   }
-  saved.emplace_back("trace", at::tensor(rows, at::kDouble).view({-1, kFitColumns}));
+  const auto columns = static_cast<std::int64_t>(fit_columns().size());
+  saved.emplace_back("trace", at::tensor(rows, at::kDouble).view({-1, columns}));
   return saved;
 }
 
@@ -225,12 +268,12 @@ void ReverseKlFit::restore(const NamedTensors& saved, const std::string& context
   self.skipped = find_tensor(saved, "skipped", context).item<std::int64_t>();
   from_bytes(find_tensor(saved, "optimizer", context), *self.optimizer);
   const Tensor rows = find_tensor(saved, "trace", context).contiguous();
-  require(rows.dim() == 2 && rows.size(1) == kFitColumns && rows.scalar_type() == at::kDouble,
+  const auto columns = static_cast<std::int64_t>(fit_columns().size());
+  require(rows.dim() == 2 && rows.size(1) == columns && rows.scalar_type() == at::kDouble,
           "{}: not a checkpoint of a fit", context);
   self.trace.clear();
   for (std::int64_t row = 0; row < rows.size(0); ++row) {
-    const double* v = rows.data_ptr<double>() + row * kFitColumns;
-    self.trace.push_back({static_cast<std::int64_t>(v[0]), v[1], v[2], v[3], v[4]});
+    self.trace.push_back(fit_row_from_numbers(rows.data_ptr<double>() + row * columns));
   }
 }
 

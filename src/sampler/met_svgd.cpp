@@ -2,6 +2,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
+#include <limits>
 
 #include "ergon/core/errors.hpp"
 #include "ergon/core/random.hpp"
@@ -19,13 +20,16 @@ namespace ergon {
 namespace {
 
 constexpr std::int64_t kExactNormDim = 16;
-constexpr std::int64_t kExactJointSize = 512;
+constexpr std::int64_t kExactJointSize = 512;      // where auto goes over to the series
+constexpr std::int64_t kLargestJointSize = 10000;  // 800 MB a matrix
+constexpr double kSeriesTolerance = 0.01;  // of log det, for the last term of the power series
 
 // What one step knows about the velocity field at its particles.
 struct Field {
   stein::KernelMatrix kernel;
   Tensor velocity;        // (..., M, D)
-  Tensor trace;           // (..., M)           tr A_i as the options define it
+  Tensor trace;           // (..., M)           tr A_i as the density takes it
+  Tensor stein_trace;     // (..., M)           the same over 1/M, as in Stein's identity
   Tensor hessian;         // (..., M, D, D)     where something needs it whole, else undefined
   Tensor probes;          // (P, ..., M, D)     of the Hutchinson trace, else undefined
   Tensor probe_products;  // (P, ..., M, D)     H v
@@ -81,7 +85,11 @@ Field evaluate_field(const LogDensity& target,
   const bool minus_one = options.density.normalization == TraceNormalization::kParticlesMinusOne;
   field.trace = drift / (minus_one ? count - 1 : count);
   const Tensor hessian = hessian_trace(target, options, state.particles, generator, field);
-  if (hessian.defined()) field.trace = field.trace + hessian / count;
+  field.stein_trace = minus_one ? drift / count : field.trace;
+  if (hessian.defined()) {
+    field.trace = field.trace + hessian / count;
+    field.stein_trace = field.stein_trace + hessian / count;
+  }
   return field;
 }
 
@@ -102,6 +110,7 @@ Tensor power_iteration(const LogDensity& target,
     const Tensor image =
         stein::jacobian_vector_product(field.kernel, state.score, vector, hessian_product(vector));
     norm = image.norm(2, {-1});
+    if (round + 1 == options.bound.probes) break;
     vector = stein::transposed_jacobian_vector_product(field.kernel, state.score, image,
                                                        hessian_product(image));
   }
@@ -165,53 +174,76 @@ Tensor bounded_step_size(const SamplerOptions& options, const Tensor& wanted, co
                                              : stein::leaky_clamp(wanted, bound);
 }
 
-Tensor joint_log_determinant(const SamplerOptions& options,
-                             const State& state,
-                             const Field& field,
-                             const Tensor& step_size,
-                             Generator generator) {
-  const Tensor& x = state.particles;
-  const bool exact =
-      options.density.joint == JointMethod::kExact ||
-      (options.density.joint == JointMethod::kAuto && x.size(-2) * x.size(-1) <= kExactJointSize);
-  if (exact) {
-    const Tensor jacobian = stein::joint_jacobian(field.kernel, state.score, field.hessian);
-    return stein::joint_log_determinant(jacobian, step_size).log_abs_det;
-  }
-  const Tensor probes =
-      draw_probes(x, options.density.series_probes, ProbeLaw::kRademacher, generator);
-  return stein::joint_log_determinant_series(field.kernel, state.score, field.hessian, step_size,
-                                             probes, options.density.series_terms);
+// log |det| of a step per particle, and how many determinants were not those of an invertible map.
+struct StepDeterminant {
+  Tensor log_det;  // (..., M)
+  std::int64_t noninvertible = 0;
+};
+
+std::int64_t count_false(const Tensor& flags) {
+  return flags.numel() - flags.sum().item<std::int64_t>();
 }
 
-// log |det| of the step as the density method defines it, per particle (..., M).
-Tensor log_determinant(const SamplerOptions& options,
-                       const State& state,
-                       const Field& field,
-                       const Tensor& step_size,
-                       Generator generator) {
+StepDeterminant joint_determinant(const SamplerOptions& options,
+                                  const State& state,
+                                  const Field& field,
+                                  const Tensor& step_size,
+                                  Generator generator) {
+  const Tensor& x = state.particles;
+  const DensityOptions& density = options.density;
+  const bool exact =
+      density.joint == JointMethod::kExact ||
+      (density.joint == JointMethod::kAuto && x.size(-2) * x.size(-1) <= kExactJointSize);
+  Tensor joint, valid;
+  if (exact) {
+    const auto det = stein::joint_log_determinant(
+        stein::joint_jacobian(field.kernel, state.score, field.hessian), step_size);
+    joint = det.log_abs_det;
+    valid = det.positive;
+  } else {
+    const auto series = stein::joint_log_determinant_series(
+        field.kernel, state.score, field.hessian, step_size,
+        draw_probes(x, density.series_probes, ProbeLaw::kRademacher, generator),
+        density.series_terms);
+    joint = series.log_det;
+    valid = series.last_term.abs() <= kSeriesTolerance * series.log_det.abs().clamp_min(1);
+  }
+  const auto count = static_cast<double>(x.size(-2));
+  return {(joint / count).unsqueeze(-1).expand_as(state.log_density), count_false(valid)};
+}
+
+// As the density method defines it.
+StepDeterminant step_determinant(const SamplerOptions& options,
+                                 const State& state,
+                                 const Field& field,
+                                 const Tensor& step_size,
+                                 Generator generator) {
   switch (options.density.method) {
     case DensityMethod::kFirstOrder:
-      return step_size.unsqueeze(-1) * field.trace;
+      return {step_size.unsqueeze(-1) * field.trace};
     case DensityMethod::kBlock: {
       const Tensor jacobian = stein::velocity_jacobian(field.kernel, state.score, field.hessian);
-      return stein::block_log_determinant(jacobian, step_size).log_abs_det;
+      const auto det = stein::block_log_determinant(jacobian, step_size);
+      return {det.log_abs_det, count_false(det.positive)};
     }
-    case DensityMethod::kJoint: {
-      const Tensor joint = joint_log_determinant(options, state, field, step_size, generator);
-      const auto count = static_cast<double>(state.particles.size(-2));
-      return (joint / count).unsqueeze(-1).expand_as(state.log_density);
-    }
+    case DensityMethod::kJoint:
+      return joint_determinant(options, state, field, step_size, generator);
   }
   ERGON_CHECK(false, "density method {}", static_cast<int>(options.density.method));
 }
+
+// log |det| of the forward move x + εφ and of the move x - εφ, (..., M).
+struct MoveDeterminants {
+  Tensor forward;
+  Tensor backward;  // -forward to first order
+};
 
 // The accept-reject step (17), (18). `displacement` is ε φ.
 Transition metropolis(const LogDensity& target,
                       const ControlOptions& control,
                       const State& state,
                       const Tensor& displacement,
-                      const Tensor& log_det,
+                      const MoveDeterminants& det,
                       Generator generator) {
   const Tensor plain = at::empty_like(state.log_density.detach());
   const Tensor applied =  // (..., 1): sets whose step is accepted or rejected at all
@@ -221,27 +253,29 @@ Transition metropolis(const LogDensity& target,
   direction = at::where(applied, direction, at::ones_like(direction));
   const Tensor uniform = draw::uniform_like(plain, generator);
 
+  const Tensor forward = direction > 0;
   const Tensor move = direction.unsqueeze(-1) * displacement;
   State proposal = evaluate(target, state.particles + move);
-  const Tensor own =
-      stein::log_acceptance(proposal.log_density, state.log_density, direction * log_det);
-  Tensor log_q = stein::mixed_log_density(state.log_q, own, direction * log_det);
+  Transition result;
+  result.info.nonfinite = reject_nonfinite(proposal);
+  const Tensor own_det = at::where(forward, det.forward, det.backward);
+  const Tensor own = stein::log_acceptance(proposal.log_density, state.log_density, own_det);
+  Tensor log_q = stein::mixed_log_density(state.log_q, own, own_det);
   if (both) {
+    const Tensor other_det = at::where(forward, det.backward, det.forward);
     const Tensor opposite = target.log_density(state.particles - move);
-    const Tensor other = stein::log_acceptance(opposite, state.log_density, -direction * log_det);
-    log_q =
-        at::logaddexp(log_q, stein::mixed_log_density(state.log_q, other, -direction * log_det)) -
-        M_LN2;
+    const Tensor other = stein::log_acceptance(opposite, state.log_density, other_det);
+    log_q = at::logaddexp(log_q, stein::mixed_log_density(state.log_q, other, other_det)) - M_LN2;
   }
+  proposal.log_q = at::where(applied, log_q, state.log_q - det.forward);
+  State stayed = state;
+  stayed.log_q = at::where(applied, log_q, state.log_q);
   const Tensor accepted = (uniform < own.detach().exp()).logical_or(applied.logical_not());
-
-  proposal.log_q = state.log_q - log_det;
-  Transition result{select(accepted, proposal, state), {}};
-  result.info.nonfinite = keep_finite(state, proposal);
+  result.state = select(accepted, proposal, stayed);
   keep_finite(state, result.state);
-  result.state.log_q = at::where(applied, log_q, result.state.log_q);
-  const Tensor probability = at::where(applied, own.detach().exp(), at::ones_like(plain));
-  result.info.acceptance = live_mean(probability, state.alive);
+  const Tensor not_applied = at::full_like(plain, std::numeric_limits<double>::quiet_NaN());
+  result.info.acceptance =
+      live_mean(at::where(applied, own.detach().exp(), not_applied), state.alive);
   return result;
 }
 
@@ -279,6 +313,12 @@ MetSvgd::MetSvgd(SamplerOptions options, NamedTensors parameters)
 State MetSvgd::init(const LogDensity& target, const Tensor& particles, const Tensor& log_q) const {
   require(log_q.defined() && log_q.sizes() == particles.sizes().slice(0, particles.dim() - 1),
           "log q of the initial particles must have one number per particle");
+  const auto joint_size = particles.size(-2) * particles.size(-1);
+  require(options_.density.method != DensityMethod::kJoint ||
+              options_.density.joint != JointMethod::kExact || joint_size <= kLargestJointSize,
+          "--density-joint exact needs matrices of M D = {} rows, more than {}; take "
+          "--density-joint series, or fewer --particles",
+          joint_size, kLargestJointSize);
   State state = initial_state(target, particles);
   state.log_q = log_q;
   if (options_.control.control == DivergenceControl::kTruncation) {
@@ -299,11 +339,16 @@ Transition MetSvgd::step(const LogDensity& target, const State& state, Generator
   const Tensor step_size = bounded_step_size(options_, wanted, bound);
 
   const Tensor displacement = step_size.unsqueeze(-1).unsqueeze(-1) * field.velocity;
-  const Tensor log_det = log_determinant(options_, state, field, step_size, generator);
-  const bool accept_reject = options_.control.control == DivergenceControl::kMetropolisHastings;
-  Transition result =
-      accept_reject ? metropolis(target, options_.control, state, displacement, log_det, generator)
-                    : unconditional(target, state, displacement, log_det);
+  const StepDeterminant det = step_determinant(options_, state, field, step_size, generator);
+  Transition result;
+  if (options_.control.control == DivergenceControl::kMetropolisHastings) {
+    const Tensor backward = step_determinant(options_, state, field, -step_size, generator).log_det;
+    result = metropolis(target, options_.control, state, displacement, {det.log_det, backward},
+                        generator);
+  } else {
+    result = unconditional(target, state, displacement, det.log_det);
+  }
+  result.info.noninvertible = det.noninvertible;
   if (options_.control.control == DivergenceControl::kTruncation) {
     truncate(InitialDistribution::from_parameters(parameters_), options_.control.truncation, state,
              result.state);
@@ -314,7 +359,7 @@ Transition MetSvgd::step(const LogDensity& target, const State& state, Generator
   result.info.step_size = step_size.detach();
   result.info.velocity_norm = root_mean_square(field.velocity, state.alive);
   result.info.stein_residual =
-      stein::stein_residual(field.velocity, state.score, field.trace, state.alive).detach();
+      stein::stein_residual(field.velocity, state.score, field.stein_trace, state.alive).detach();
   return result;
 }
 

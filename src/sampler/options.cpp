@@ -11,12 +11,25 @@ void require_positive(const char* field, Number value) {
           field, value);
 }
 
-void require_at_least(const char* field, std::int64_t value, std::int64_t least) {
-  require(value >= least, "--{} must be at least {}, got {}", field, least, value);
+constexpr std::int64_t kMost = 10'000'000;  // of anything that is counted; memory ends far below
+
+void require_count(const char* field, std::int64_t value, std::int64_t least) {
+  require(value >= least && value <= kMost, "--{} must be at least {} and at most {}, got {}",
+          field, least, kMost, value);
 }
 
 void require_all_positive(const char* field, const std::vector<double>& values) {
   for (const double value : values) require_positive(field, value);
+}
+
+bool is_learned(BandwidthRule rule) {
+  return rule == BandwidthRule::kLearned || rule == BandwidthRule::kLearnedPerStep ||
+         rule == BandwidthRule::kNetwork;
+}
+
+bool is_learned(StepSizeRule rule) {
+  return rule == StepSizeRule::kLearned || rule == StepSizeRule::kLearnedPerStep ||
+         rule == StepSizeRule::kNetwork;
 }
 
 void validate(const InitialOptions& initial) {
@@ -25,7 +38,7 @@ void validate(const InitialOptions& initial) {
     require(std::isfinite(value), "--initial-mean must be finite, got {}", value);
   }
   require_positive("initial-stddev", initial.stddev);
-  require_at_least("initial-components", initial.components, 1);
+  require_count("initial-components", initial.components, 1);
   require(initial.spread >= 0 && std::isfinite(initial.spread),
           "--initial-spread must not be negative, got {}", initial.spread);
 }
@@ -36,9 +49,14 @@ void validate(const BandwidthOptions& bandwidth) {
   require(bandwidth.maximum > bandwidth.minimum,
           "--bandwidth-max must exceed --bandwidth-min ({}), got {}", bandwidth.minimum,
           bandwidth.maximum);
-  require_at_least("bandwidth-hidden", bandwidth.hidden, 1);
+  require_count("bandwidth-hidden", bandwidth.hidden, 1);
   require_all_positive("bandwidth-values", bandwidth.values);
   const bool listed = bandwidth.rule == BandwidthRule::kPerStep;
+  require(!is_learned(bandwidth.rule) ||
+              (bandwidth.value >= bandwidth.minimum && bandwidth.value <= bandwidth.maximum),
+          "--bandwidth-value is where a learned rule starts and must lie between --bandwidth-min "
+          "({}) and --bandwidth-max ({}), got {}",
+          bandwidth.minimum, bandwidth.maximum, bandwidth.value);
   require(listed != bandwidth.values.empty(),
           "--bandwidth per-step and --bandwidth-values go together: give both or neither");
 }
@@ -46,7 +64,7 @@ void validate(const BandwidthOptions& bandwidth) {
 void validate(const StepSizeOptions& step_size) {
   require_positive("step-size-value", step_size.value);
   require_positive("step-size-decay", step_size.decay);
-  require_at_least("step-size-hidden", step_size.hidden, 1);
+  require_count("step-size-hidden", step_size.hidden, 1);
   require_all_positive("step-size-values", step_size.values);
   require(step_size.switch_off > 0 && step_size.switch_off <= 1,
           "--step-size-switch-off must lie in (0, 1], got {}", step_size.switch_off);
@@ -61,15 +79,15 @@ void validate(const StepSizeOptions& step_size) {
 void validate(const BoundOptions& bound) {
   require(bound.safety > 0 && bound.safety <= 1, "--bound-safety must lie in (0, 1], got {}",
           bound.safety);
-  require_at_least("bound-probes", bound.probes, 1);
+  require_count("bound-probes", bound.probes, 1);
   require(bound.norm != NormMethod::kPublished || bound.bound != StepBound::kSpectral,
           "--bound-norm published estimates the Frobenius norm: choose --bound frobenius or "
           "eigenvalue");
 }
 
 void validate(const DensityOptions& density, const ControlOptions& control) {
-  require_at_least("density-terms", density.series_terms, 1);
-  require_at_least("density-probes", density.series_probes, 1);
+  require_count("density-terms", density.series_terms, 1);
+  require_count("density-probes", density.series_probes, 1);
   require(density.method != DensityMethod::kJoint || control.control == DivergenceControl::kNone,
           "--density joint describes all particles moving together: it cannot be combined with "
           "--control {}",
@@ -77,16 +95,6 @@ void validate(const DensityOptions& density, const ControlOptions& control) {
   require_positive("control-truncation", control.truncation);
   require(control.probability >= 0 && control.probability <= 1,
           "--control-probability must lie in [0, 1], got {}", control.probability);
-}
-
-bool is_learned(BandwidthRule rule) {
-  return rule == BandwidthRule::kLearned || rule == BandwidthRule::kLearnedPerStep ||
-         rule == BandwidthRule::kNetwork;
-}
-
-bool is_learned(StepSizeRule rule) {
-  return rule == StepSizeRule::kLearned || rule == StepSizeRule::kLearnedPerStep ||
-         rule == StepSizeRule::kNetwork;
 }
 
 // svgd tracks no density: everything that needs one, or would change one, is refused.
@@ -103,6 +111,12 @@ void validate_svgd(const SamplerOptions& options) {
           to_name(options.bound.bound));
   require(options.control.control == DivergenceControl::kNone, "{} --control {} out", advice,
           to_name(options.control.control));
+  require(options.hessian.trace == HessianTrace::kOff, "{} --hessian {} out", advice,
+          to_name(options.hessian.trace));
+  require(options.density.method == DensityMethod::kFirstOrder, "{} --density {} out", advice,
+          to_name(options.density.method));
+  require(options.density.normalization == TraceNormalization::kParticles,
+          "{} --density-normalization {} out", advice, to_name(options.density.normalization));
   require(options.steps.stopping == Stopping::kFixed, "{} --stopping {} out", advice,
           to_name(options.steps.stopping));
 }
@@ -110,15 +124,16 @@ void validate_svgd(const SamplerOptions& options) {
 }  // namespace
 
 void SamplerOptions::validate() const {
-  require_at_least("particles", particles, 2);
-  require_at_least("sets", sets, 1);
+  if (kind == SamplerKind::kSvgd) validate_svgd(*this);
+  require_count("particles", particles, 2);
+  require_count("sets", sets, 1);
   ergon::validate(initial);
   ergon::validate(bandwidth);
   ergon::validate(step_size);
-  require_at_least("steps", steps.steps, 0);
+  require_count("steps", steps.steps, 0);
   require_positive("stein-threshold", steps.threshold);
-  require_at_least("stein-patience", steps.patience, 1);
-  require_at_least("hessian-probes", hessian.probes, 1);
+  require_count("stein-patience", steps.patience, 1);
+  require_count("hessian-probes", hessian.probes, 1);
   ergon::validate(bound);
   ergon::validate(density, control);
   require(
@@ -128,12 +143,24 @@ void SamplerOptions::validate() const {
           "--step-size-value is the share of the bound for bound-fraction and must not exceed 1, "
           "got {}",
           step_size.value);
-  require(density.method != DensityMethod::kJoint || hessian.trace != HessianTrace::kOff,
-          "--density joint needs the Hessian: choose --hessian exact or hutchinson");
+  require(density.method == DensityMethod::kFirstOrder || hessian.trace != HessianTrace::kOff,
+          "--density {} needs the Hessian: choose --hessian exact or hutchinson",
+          to_name(density.method));
+  require(density.method == DensityMethod::kFirstOrder ||
+              density.normalization == TraceNormalization::kParticles,
+          "--density-normalization {} belongs to the first-order density, not to --density {}",
+          to_name(density.normalization), to_name(density.method));
+  require(steps.stopping == Stopping::kFixed || hessian.trace != HessianTrace::kOff,
+          "--stopping stein-identity needs the trace of the Hessian: without it Stein's identity "
+          "does not hold at the target; choose "
+          "--hessian hutchinson or exact");
+  require(particles > 2 ||
+              (bandwidth.rule != BandwidthRule::kMedian && bandwidth.rule != BandwidthRule::kMmd),
+          "--bandwidth {} needs at least 3 particles: the median over 2 particles' pairs is zero",
+          to_name(bandwidth.rule));
   require(bound.norm != NormMethod::kPublished || hessian.trace == HessianTrace::kHutchinson,
           "--bound-norm published reuses the probe of --hessian hutchinson, got --hessian {}",
           to_name(hessian.trace));
-  if (kind == SamplerKind::kSvgd) validate_svgd(*this);
 }
 
 SamplerOptions sampler_preset(SamplerKind kind) {
@@ -142,6 +169,7 @@ SamplerOptions sampler_preset(SamplerKind kind) {
   switch (kind) {
     case SamplerKind::kSvgd:
       options.bound.bound = StepBound::kNone;
+      options.hessian.trace = HessianTrace::kOff;
       break;
     case SamplerKind::kPSvgd:
       options.initial.fitting = InitialFitting::kLearned;
@@ -168,8 +196,8 @@ const std::vector<SamplerDescription>& sampler_catalogue() {
        "truncation, learned q0",
        "Messaoud et al., ICLR 2024"},
       {SamplerKind::kMetSvgd,
-       "MET-SVGD: learned bandwidths, step sizes and q0, trace-of-Hessian term, step bound, "
-       "Metropolis-Hastings",
+       "MET-SVGD: learned bandwidths, step sizes and q0, trace-of-Hessian term, step bound; "
+       "Metropolis-Hastings on request",
        "Messaoud et al., ICML 2026"},
   };
   return catalogue;
@@ -237,7 +265,7 @@ ERGON_NAMES(NormMethod) = {
 ERGON_NAMES(DensityMethod) = {
     {DensityMethod::kFirstOrder, "first-order", "log q - epsilon tr A, as published"},
     {DensityMethod::kBlock, "block", "log q - log |det(I + epsilon A_i)|"},
-    {DensityMethod::kJoint, "joint", "log q(X) of all particles together: a true lower bound on log Z"}} ERGON_NAMES_END
+    {DensityMethod::kJoint, "joint", "log q(X) of all particles together; the ELBO is a lower bound on log Z where sigma and epsilon do not depend on the particles"}} ERGON_NAMES_END
 ERGON_NAMES(JointMethod) = {
     {JointMethod::kAuto, "auto", "exact while M D <= 512, series above"},
     {JointMethod::kExact, "exact", "LU of the MD x MD Jacobian"},

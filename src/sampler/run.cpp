@@ -15,7 +15,8 @@ namespace ergon {
 namespace {
 
 double mean_or_none(const Tensor& values) {
-  return values.defined() ? values.detach().to(at::kDouble).mean().item<double>() : TraceRow::kNone;
+  return values.defined() ? values.detach().to(at::kDouble).nanmean().item<double>()
+                          : TraceRow::kNone;
 }
 
 TraceRow from_numbers(const double* v) {
@@ -23,14 +24,16 @@ TraceRow from_numbers(const double* v) {
   row.step = static_cast<std::int64_t>(v[0]);
   row.entropy = v[1];
   row.elbo = v[2];
-  row.stein_residual = v[3];
-  row.step_size = v[4];
-  row.step_bound = v[5];
-  row.bandwidth = v[6];
-  row.velocity_norm = v[7];
-  row.acceptance = v[8];
-  row.alive = v[9];
-  row.nonfinite = static_cast<std::int64_t>(v[10]);
+  row.log_density = v[3];
+  row.stein_residual = v[4];
+  row.step_size = v[5];
+  row.step_bound = v[6];
+  row.bandwidth = v[7];
+  row.velocity_norm = v[8];
+  row.acceptance = v[9];
+  row.alive = v[10];
+  row.nonfinite = static_cast<std::int64_t>(v[11]);
+  row.noninvertible = static_cast<std::int64_t>(v[12]);
   return row;
 }
 
@@ -71,8 +74,9 @@ const std::vector<EnumName<RunStatus>>& EnumNames<RunStatus>::all() {
 
 const std::vector<std::string>& trace_columns() {
   static const std::vector<std::string> columns = {
-      "step",      "entropy",       "elbo",       "stein_residual", "step_size", "step_bound",
-      "bandwidth", "velocity_norm", "acceptance", "alive",          "nonfinite"};
+      "step",      "entropy",    "elbo",         "log_density",   "stein_residual",
+      "step_size", "step_bound", "bandwidth",    "velocity_norm", "acceptance",
+      "alive",     "nonfinite",  "noninvertible"};
   return columns;
 }
 
@@ -80,6 +84,7 @@ std::vector<double> to_numbers(const TraceRow& row) {
   return {static_cast<double>(row.step),
           row.entropy,
           row.elbo,
+          row.log_density,
           row.stein_residual,
           row.step_size,
           row.step_bound,
@@ -87,7 +92,8 @@ std::vector<double> to_numbers(const TraceRow& row) {
           row.velocity_norm,
           row.acceptance,
           row.alive,
-          static_cast<double>(row.nonfinite)};
+          static_cast<double>(row.nonfinite),
+          static_cast<double>(row.noninvertible)};
 }
 
 Run::Run(const LogDensity& target,
@@ -97,7 +103,10 @@ Run::Run(const LogDensity& target,
     : target_(target), options_(options), seed_(seed) {
   options_.validate();
   const at::NoGradGuard no_grad;
-  parameters_ = check_parameters(options_, target.dim(), parameters, "sampler parameters");
+  for (const auto& [name, tensor] :
+       check_parameters(options_, target.dim(), parameters, "sampler parameters")) {
+    parameters_.emplace_back(name, tensor.detach().clone());  // restore writes into them
+  }
   sampler_ = make_sampler(options_, parameters_);
   const auto initial = InitialDistribution::from_parameters(parameters_);
   const Draws draws =
@@ -111,9 +120,13 @@ void Run::record(const Info& info) {
   TraceRow row;
   row.step = state_.step;
   if (state_.log_q.defined()) {
-    row.entropy = -live_mean(state_.log_q, state_.alive).mean().item<double>();
-    row.elbo = live_mean(state_.log_density - state_.log_q, state_.alive).mean().item<double>();
+    const Tensor log_q = survivors_log_q(state_).to(at::kDouble);
+    row.entropy = -live_mean(log_q, state_.alive).mean().item<double>();
+    row.elbo =
+        live_mean(state_.log_density.to(at::kDouble) - log_q, state_.alive).mean().item<double>();
   }
+  row.log_density =
+      live_mean(state_.log_density.to(at::kDouble), state_.alive).mean().item<double>();
   row.stein_residual = std::abs(mean_or_none(info.stein_residual));
   row.step_size = mean_or_none(info.step_size);
   row.step_bound = mean_or_none(info.step_bound);
@@ -122,6 +135,7 @@ void Run::record(const Info& info) {
   row.acceptance = mean_or_none(info.acceptance);
   row.alive = state_.alive.defined() ? mean_or_none(state_.alive) : 1.0;
   row.nonfinite = info.nonfinite;
+  row.noninvertible = info.noninvertible;
   trace_.push_back(row);
 }
 
@@ -168,7 +182,10 @@ void Run::restore(const NamedTensors& saved, const std::string& context) {
   restore_tensor(saved, "log_q", context, state_.log_q);
   restore_tensor(saved, "alive", context, state_.alive);
   for (auto& [name, tensor] : parameters_) {
-    tensor.copy_(find_tensor(saved, "parameters." + name, context));
+    const Tensor& found = find_tensor(saved, "parameters." + name, context);
+    require(found.sizes() == tensor.sizes(), "{}: {} does not fit this run's options", context,
+            name);
+    tensor.copy_(found);
   }
   const Tensor counters = find_tensor(saved, "counters", context);
   const Tensor rows = find_tensor(saved, "trace", context).contiguous();
@@ -176,9 +193,12 @@ void Run::restore(const NamedTensors& saved, const std::string& context) {
   require(counters.scalar_type() == at::kLong && counters.numel() == 3 && rows.dim() == 2 &&
               rows.size(1) == columns && rows.scalar_type() == at::kDouble,
           "{}: not a checkpoint of a sampling run", context);
+  const auto status = counters[2].item<std::int64_t>();
+  require(status >= 0 && status < static_cast<std::int64_t>(EnumNames<RunStatus>::all().size()),
+          "{}: not a checkpoint of a sampling run", context);
   state_.step = counters[0].item<std::int64_t>();
   steps_below_threshold_ = counters[1].item<std::int64_t>();
-  status_ = static_cast<RunStatus>(counters[2].item<std::int64_t>());
+  status_ = static_cast<RunStatus>(status);
   trace_.clear();
   for (std::int64_t row = 0; row < rows.size(0); ++row) {
     trace_.push_back(from_numbers(rows.data_ptr<double>() + row * columns));

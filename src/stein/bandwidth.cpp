@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ergon/stein/kernel.hpp"
+
 namespace ergon::stein {
 namespace {
 
@@ -18,10 +20,8 @@ struct Distances {
 
 Distances distances(const Tensor& particles, const Tensor& alive) {
   const at::NoGradGuard no_grad;
-  const Tensor x = particles - particles.mean(-2, true);
-  const Tensor norm = x.pow(2).sum(-1, true);
-  Tensor squared = norm + norm.transpose(-1, -2) - 2 * at::matmul(x, x.transpose(-1, -2));
-  squared = squared.clamp_min(0) * (1 - at::eye(x.size(-2), x.options()));
+  const Tensor x = centred(particles, alive);
+  Tensor squared = squared_distances(x);
   const auto batch = squared.sizes().slice(0, squared.dim() - 2);
   if (!alive.defined()) {
     return {squared.flatten(-2), at::full(batch, std::log(particles.size(-2) + 1.0), x.options())};

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <limits>
+
 namespace ergon::stein {
 namespace {
 
@@ -67,7 +69,11 @@ Tensor transposed_jacobian_vector_product(const KernelMatrix& k,
 Tensor frobenius_squared(const Tensor& jacobian) { return jacobian.pow(2).sum({-2, -1}); }
 
 Tensor spectral_norm(const Tensor& jacobian) {
-  return at::linalg_svdvals(jacobian.detach()).select(-1, 0);
+  const Tensor finite = jacobian.detach().isfinite().flatten(-2).all(-1);
+  const Tensor safe =
+      at::where(finite.unsqueeze(-1).unsqueeze(-1), jacobian.detach(), at::zeros_like(jacobian));
+  const Tensor norm = at::linalg_svdvals(safe).select(-1, 0);
+  return norm.masked_fill(finite.logical_not(), std::numeric_limits<double>::infinity());
 }
 
 Tensor frobenius_squared_published(const KernelMatrix& k,

@@ -57,22 +57,22 @@ Tensor joint_jacobian_vector_product(const KernelMatrix& k,
   return diagonal + off / k.count;
 }
 
-Tensor joint_log_determinant_series(const KernelMatrix& k,
-                                    const Tensor& score,
-                                    const Tensor& hessian,
-                                    const Tensor& step_size,
-                                    const Tensor& probes,
-                                    std::int64_t terms) {
+SeriesDeterminant joint_log_determinant_series(const KernelMatrix& k,
+                                               const Tensor& score,
+                                               const Tensor& hessian,
+                                               const Tensor& step_size,
+                                               const Tensor& probes,
+                                               std::int64_t terms) {
   Tensor power = probes;
-  Tensor sum;
+  Tensor sum, last;
   double sign = 1.0;
   for (std::int64_t term = 1; term <= terms; ++term, sign = -sign) {
     power = joint_jacobian_vector_product(k, score, hessian, power);
     const Tensor trace = (probes * power).sum({-2, -1}).mean(0);  // tr(J^term)
-    const Tensor addend = step_size.pow(term) * trace * (sign / static_cast<double>(term));
-    sum = sum.defined() ? sum + addend : addend;
+    last = step_size.pow(term) * trace * (sign / static_cast<double>(term));
+    sum = sum.defined() ? sum + last : last;
   }
-  return sum;
+  return {sum, last};
 }
 
 }  // namespace ergon::stein

@@ -9,9 +9,12 @@ namespace {
 
 constexpr double kSmallestNorm = 1e-30;  // a velocity without slope leaves every step invertible
 
+// A norm that is not finite comes from a Hessian that is not: that particle's own move will be
+// undone, and must not decide the others'.
 Tensor largest(const Tensor& norm, const Tensor& alive) {
-  if (!alive.defined()) return std::get<0>(norm.max(-1));
-  return std::get<0>(norm.masked_fill(alive.logical_not(), 0).max(-1));
+  Tensor counted = norm.isfinite();
+  if (alive.defined()) counted = counted.logical_and(alive);
+  return std::get<0>(norm.masked_fill(counted.logical_not(), 0).max(-1));
 }
 
 }  // namespace

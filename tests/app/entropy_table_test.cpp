@@ -32,5 +32,19 @@ TEST(AppEntropyTable, ComputesCellsOncePrintsTheTableAndWritesItThreeWays) {
   EXPECT_EQ(here.read(cell), before) << "a finished cell was computed again";
 }
 
+TEST(AppEntropyTable, NegativeFitsAndSeedsGivenTwiceAreRefused) {
+  const Workspace here;
+  const std::pair<Words, std::string> faults[] = {
+      {{"entropy-table", "--fit", "-1"}, "--fit must not be negative"},
+      {{"entropy-table", "--seeds", "0,0"}, "--seeds: 0 is given twice"},
+      {{"entropy-table", "--seeds", "0-2,1"}, "--seeds: 1 is given twice"}};
+  for (const auto& [words, says] : faults) {
+    const Outcome outcome = here.run(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_THAT(outcome.err, HasSubstr(says));
+    EXPECT_TRUE(here.list().empty());
+  }
+}
+
 }  // namespace
 }  // namespace ergon::testing

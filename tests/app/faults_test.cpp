@@ -1,5 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
 
 #include "program.hpp"
 
@@ -63,7 +66,7 @@ TEST(AppFaults, MalformedValuesAreRefused) {
        {{"sample", "gaussian", "--steps", "many"}, {"--steps", "'many' is not a whole number"}},
        {{"sample", "gaussian", "--steps", "3.5"}, {"--steps", "'3.5' is not a whole number"}},
        {{"sample", "gaussian", "--steps", "-1"}, {"--steps"}},
-       {{"sample", "gaussian", "--steps"}, {"--steps"}},
+       {{"sample", "gaussian", "--steps"}, {"--steps needs a value"}},
        {{"sample", "gaussian", "--step-size-value", "nan"},
         {"--step-size-value", "not a finite number"}},
        {{"sample", "gaussian", "--step-size-value", "1e999"}, {"not a finite number"}},
@@ -107,7 +110,7 @@ TEST(AppFaults, ConfigurationFilesAreReadStrictly) {
        {{"sample", "gaussian", "--config", "bare.toml"}, {"bare.toml, line 1", "median", "string"}},
        {{"sample", "gaussian", "--config", "twice.toml"}, {"twice.toml, line 2", "second time"}},
        {{"sample", "gaussian", "--config", "words.toml"}, {"words.toml, line 1", "key = value"}},
-       {{"sample", "gaussian", "--config", "type.toml"}, {"steps", "many"}},
+       {{"sample", "gaussian", "--config", "type.toml"}, {"type.toml, line 1", "--steps", "many"}},
        {{"sample", "gaussian", "--config", "table.toml"}, {"table.toml, line 1", "[sample]"}}});
 }
 
@@ -166,12 +169,38 @@ TEST(AppFaults, AFullDiskLeavesACheckpointAndNoHalfWrittenFile) {
                        "run",
                        "--checkpoint-every",
                        "1000"};
-  expect_refused(here.run(words, 16384), {"run/"});
+  expect_refused(here.run(words, 16384), {"run/", "ergon sample --resume run"});
   EXPECT_FALSE(here.has("run/result.json"));
   EXPECT_TRUE(here.has("run/checkpoint/state.npz"));
   for (const auto& name : here.list("run")) EXPECT_EQ(name.find("tmp"), std::string::npos) << name;
   const Outcome resumed = here.run({"sample", "--resume", "run", "--quiet"});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_TRUE(here.has("run/result.json"));
+}
+
+TEST(AppFaults, ADiskWithoutRoomForTheFirstCheckpointIsLeftAsItWas) {
+  const Workspace here;
+  expect_refused(here.run(small_run({"--out", "new/run"}), 1024), {"state.npz"});
+  EXPECT_FALSE(here.has("new"));
+}
+
+TEST(AppFaults, StandardOutputThatCannotBeWrittenIsAnErrorAfterTheFilesAreComplete) {
+  const Workspace here;
+  const auto run_to_full_device = [&](const std::string& words) {
+    const std::string command =
+        "cd " + here.folder() + " && " + ERGON_PROGRAM + " " + words + " > /dev/full 2> errors";
+    const int status = std::system(command.c_str());
+    EXPECT_THAT(here.read("errors"), StartsWith("ergon: standard output cannot be written"));
+    EXPECT_EQ(here.read("errors").find('\n'), here.read("errors").size() - 1);
+    return WEXITSTATUS(status);
+  };
+  EXPECT_EQ(run_to_full_device("targets"), 2);
+  EXPECT_EQ(run_to_full_device("samplers"), 2);
+  EXPECT_EQ(run_to_full_device("sample --help"), 2);
+  EXPECT_EQ(
+      run_to_full_device("sample gaussian --steps 1 --particles 5 --no-figures --quiet --json "
+                         "--out run"),
+      2);
   EXPECT_TRUE(here.has("run/result.json"));
 }
 
@@ -190,12 +219,35 @@ TEST(AppFaults, AnEarlierRunIsNotOverwrittenUnlessAsked) {
 
 TEST(AppFaults, ARunWhoseDensityLeavesTheRealsStopsWithItsCheckpoint) {
   const Workspace here;
-  const Outcome outcome = here.run({"sample", "double-well", "--sampler", "svgd",
-                                    "--step-size-value", "1e80", "--particles", "20", "--sets", "2",
-                                    "--steps", "20", "--no-figures", "--quiet", "--out", "run"});
-  expect_refused(outcome, {"not finite", "step-size", "run/checkpoint"});
+  const Outcome outcome = here.run({"sample", "many-well", "--sampler", "svgd", "--step-size-value",
+                                    "1e160", "--particles", "20", "--sets", "2", "--steps", "20",
+                                    "--no-figures", "--quiet", "--out", "run"});
+  expect_refused(outcome, {"at step 1", "not finite", "40 particles", "step-size",
+                           "metropolis-hastings", "run/checkpoint"});
   EXPECT_TRUE(here.has("run/checkpoint/state.npz"));
   EXPECT_FALSE(here.has("run/result.json"));
+}
+
+TEST(AppFaults, TruncationThatLeavesNobodyStopsTheRunWithItsCheckpoint) {
+  const Workspace here;
+  const Words stopped = {"truncation left", "--control-truncation", "run/checkpoint"};
+  expect_refused(
+      here.run({"sample", "gaussian-worked", "--sampler", "p-svgd", "--step-size-value", "30",
+                "--particles", "20", "--sets", "2", "--steps", "30", "--no-figures", "--quiet",
+                "--out", "run", "--checkpoint-every", "1000"}),
+      stopped);
+  EXPECT_FALSE(here.has("run/result.json"));
+  expect_refused(here.run({"sample", "--resume", "run", "--quiet"}), stopped);
+}
+
+TEST(AppFaults, SizesBeyondAllMemoryAreRefusedInOneSentence) {
+  const Words most = {"--particles", "10000000", "--sets", "10000000", "--quiet"};
+  Words beyond_memory = {"sample", "gaussian-worked"};
+  Words beyond_64_bits = {"sample", "standard-normal", "--dim", "100000"};
+  beyond_memory.insert(beyond_memory.end(), most.begin(), most.end());
+  beyond_64_bits.insert(beyond_64_bits.end(), most.begin(), most.end());
+  expect_all_refused(Workspace(), {{beyond_memory, {"not enough memory"}},
+                                   {beyond_64_bits, {"not enough memory"}}});
 }
 
 }  // namespace

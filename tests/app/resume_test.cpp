@@ -127,5 +127,52 @@ TEST(AppResume, DamagedCheckpointsAreRefusedInOneSentence) {
   expect_same_as_reference(here);
 }
 
+TEST(AppResume, DataThatChangedMeanwhileAreRefusedByName) {
+  const Workspace here;
+  const std::string data = "x,y,sick\n1,2,0\n3,1,1\n5,4,0\n2,2,1\n4,7,1\n0,3,0\n";
+  here.write("data.csv", data);
+  // Room for the checkpoints and not for the trace: stopped with its checkpoint.
+  ASSERT_EQ(here.run({"sample", "logistic", "--data", "data.csv", "--label-column", "sick",
+                      "--particles", "10", "--sets", "2", "--steps", "400", "--no-figures",
+                      "--quiet", "--checkpoint-every", "1000", "--out", "run"},
+                     16384)
+                .status,
+            2);
+  std::string changed = data;
+  changed[changed.find('5')] = '6';
+  const Words resume = {"sample", "--resume", "run", "--quiet"};
+  here.write("data.csv", changed);
+  const Outcome refused = here.run(resume);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("data.csv: has changed since the run began"));
+  EXPECT_EQ(refused.err.find('\n'), refused.err.size() - 1) << refused.err;
+  here.write("data.csv", data);
+  const Outcome resumed = here.run(resume);
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_TRUE(here.has("run/result.json"));
+}
+
+TEST(AppResume, AForeignFrameInACheckpointIsRefusedInOneSentence) {
+  const Workspace here;
+  ASSERT_EQ(here.run({"sample", "gaussian-worked", "--sampler", "p-svgd", "--step-size-value", "30",
+                      "--particles", "20", "--sets", "2", "--steps", "30", "--animate", "--quiet",
+                      "--out", "run"})
+                .status,
+            2);
+  std::string state = here.read("run/checkpoint/state.npz");
+  const std::string name = "frame.0";
+  int found = 0;
+  for (auto at = state.find(name); at != std::string::npos; at = state.find(name, at)) {
+    state[at + name.size() - 1] = 'x';
+    ++found;
+  }
+  ASSERT_EQ(found, 2) << "the name stands in the entry and in the archive's directory";
+  here.write("run/checkpoint/state.npz", state);
+  const Outcome outcome = here.run({"sample", "--resume", "run", "--quiet"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("state.npz: is not a checkpoint of this run"));
+  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << outcome.err;
+}
+
 }  // namespace
 }  // namespace ergon::testing

@@ -75,6 +75,13 @@ TEST(AppSample, JsonIsOneObjectAloneAndFollowsTheDocumentedSchema) {
   std::ifstream page(ERGON_SOURCE_DIR "/docs/result_schema.md");
   std::ostringstream text;
   text << page.rdbuf();
+  const std::string help = here.run({"sample", "--help"}).out;
+  for (const auto& block : result["options"]) {
+    for (const auto& [key, value] : block.items()) {
+      const bool documented = text.str().find("`" + key + "`") != std::string::npos;
+      EXPECT_TRUE(documented || help.find("--" + key + " ") != std::string::npos) << key;
+    }
+  }
   for (const auto& key : documented_keys(result)) {
     EXPECT_THAT(text.str(), HasSubstr("`" + key + "`"))
         << "docs/result_schema.md does not describe it";
@@ -101,6 +108,16 @@ TEST(AppSample, TheJointDensityReportsLogZAsALowerBound) {
   EXPECT_THAT(result["log_z"]["method"].get<std::string>(), HasSubstr("lower bound"));
   EXPECT_EQ(result["log_z"]["estimate"], result["elbo"]["estimate"]);
   EXPECT_TRUE(result["ess_share"].is_null());
+}
+
+TEST(AppSample, TheJointDensityIsNoBoundWhenTheBandwidthDependsOnTheParticles) {
+  const Workspace here;
+  const Outcome outcome = here.run(
+      small_run({"--density", "joint", "--bandwidth", "median", "--no-figures", "--out", "run"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const auto method = here.json("run/result.json")["log_z"]["method"].get<std::string>();
+  EXPECT_THAT(method, StartsWith("approximate"));
+  EXPECT_THAT(outcome.out, HasSubstr("log Z: approximate"));
 }
 
 TEST(AppSample, TheSameSeedGivesTheSameBitsAndAnotherSeedOthers) {
@@ -173,10 +190,137 @@ TEST(AppSample, AFitIsReusedWithoutFittingAgain) {
   EXPECT_THAT(refused.err, HasSubstr("fitted with --bandwidth"));
 }
 
+TEST(AppSample, AFitsTargetOptionsStayWhenItsTargetIsNamedAgain) {
+  const Workspace here;
+  ASSERT_EQ(here.run({"sample", "mixture-4", "--radius", "6", "--particles", "10", "--sets", "2",
+                      "--steps", "3", "--fit", "1", "--no-figures", "--quiet", "--out", "fit"})
+                .status,
+            0);
+  const auto reuse = [&](const Words& more) {
+    Words words = {"sample", "mixture-4", "--fitted", "fit", "--no-figures", "--quiet", "--json"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Outcome outcome = here.run(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    return Json::parse(outcome.out);
+  };
+  const Json same = reuse({});
+  EXPECT_EQ(same["options"]["target"]["radius"], 6.0);
+  EXPECT_THAT(same["warnings"].dump(), Not(HasSubstr("fitted to the target")));
+  const Json other = reuse({"--radius", "3"});
+  EXPECT_EQ(other["options"]["target"]["radius"], 3.0);
+  EXPECT_THAT(other["warnings"].dump(),
+              HasSubstr("fitted to the target 'mixture-4 --radius 6.0', not to 'mixture-4 --radius "
+                        "3.0'"));
+}
+
+TEST(AppSample, OptionsThatTheFittedParametersReplaceAreRefused) {
+  const Workspace here;
+  ASSERT_EQ(
+      here.run(small_run({"--no-figures", "--fit", "1", "--out", "fit", "--bandwidth", "learned",
+                          "--step-size", "learned-per-step", "--initial-mean", "0.5"}))
+          .status,
+      0);
+  for (const char* option : {"--initial-mean", "--initial-stddev", "--initial-spread",
+                             "--bandwidth-value", "--step-size-value"}) {
+    const Outcome refused = here.run({"sample", "--fitted", "fit", option, "0.07", "--quiet"});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.err, HasSubstr(std::string("--fitted: ") + option));
+    EXPECT_EQ(refused.err.find('\n'), refused.err.size() - 1) << refused.err;
+  }
+  const Outcome same = here.run({"sample", "--fitted", "fit", "--initial-mean", "0.5", "--quiet",
+                                 "--no-figures", "--out", "same"});
+  EXPECT_EQ(same.status, 0) << same.err;
+}
+
+TEST(AppSample, WarnsWhenTheElboFellAlongTheSteps) {
+  const Workspace here;
+  const Words run = {"sample",  "standard-normal", "--dim", "10",     "--no-figures",
+                     "--quiet", "--particles",     "30",    "--sets", "4"};
+  Words far = run;
+  far.insert(far.end(), {"--steps", "200", "--step-size-value", "0.5"});
+  Words near = run;
+  near.insert(near.end(), {"--steps", "2", "--step-size-value", "0.001"});
+  const Outcome fell = here.run(far);
+  ASSERT_EQ(fell.status, 0) << fell.err;
+  EXPECT_THAT(fell.out, HasSubstr("the ELBO was higher at step"));
+  EXPECT_THAT(here.run(near).out, Not(HasSubstr("the ELBO was higher")));
+}
+
+TEST(AppSample, WarnsWhenTheParticlesLeaveTheTarget) {
+  const Workspace here;
+  const Words svgd = {"--sampler", "svgd", "--no-figures"};
+  Words wild = svgd;
+  wild.insert(wild.end(), {"--step-size-value", "60"});
+  const Outcome left = here.run(small_run(wild));
+  ASSERT_EQ(left.status, 0) << left.err;
+  EXPECT_THAT(left.out, HasSubstr("mean log-density fell from"));
+  EXPECT_THAT(here.run(small_run(svgd)).out, Not(HasSubstr("mean log-density fell")));
+}
+
+TEST(AppSample, WarnsWhenEveryStepLeadsToPlacesOfDensityZero) {
+  const Workspace here;
+  const auto table = [&](const std::string& step_size) {
+    return here
+        .run({"sample", "double-well", "--sampler", "svgd", "--step-size-value", step_size,
+              "--particles", "20", "--sets", "2", "--steps", "20", "--no-figures", "--quiet"})
+        .out;
+  };
+  EXPECT_THAT(table("1e80"), HasSubstr("in 20 of 20 steps no particle moved"));
+  EXPECT_THAT(table("0.01"), Not(HasSubstr("no particle moved")));
+}
+
 TEST(AppSample, WarnsInPlainWordsWhenNothingWasFitted) {
   const Workspace here;
   const Outcome outcome = here.run(small_run({"--no-figures"}));
   EXPECT_THAT(outcome.out, HasSubstr("nothing was fitted"));
+}
+
+TEST(AppSample, AFitOfANetworkKeepsTheValueThatTheNetworkMultiplies) {
+  const Workspace here;
+  ASSERT_EQ(here.run(small_run({"--no-figures", "--fit", "1", "--out", "fit", "--bandwidth",
+                                "network", "--step-size", "network"}))
+                .status,
+            0);
+  for (const char* option : {"--bandwidth-value", "--step-size-value"}) {
+    const Outcome refused = here.run({"sample", "--fitted", "fit", option, "0.07", "--quiet"});
+    EXPECT_EQ(refused.status, 2);
+    EXPECT_THAT(refused.err, HasSubstr(std::string("fitted with ") + option));
+  }
+}
+
+/// Long steps in a narrow kernel: particles pass through each other.
+Words folding_run(const Words& more) {
+  Words words = small_run({"--no-figures", "--initial-stddev", "4", "--bandwidth", "fixed",
+                           "--bandwidth-value", "0.5", "--step-size", "fixed", "--step-size-value",
+                           "5", "--bound", "none", "--json"});
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(AppSample, WarnsWhenTheStepsAreNotInvertible) {
+  const Workspace here;
+  for (const char* density : {"block", "joint"}) {
+    const Outcome outcome = here.run(folding_run({"--density", density}));
+    ASSERT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_THAT(outcome.out, HasSubstr("maps that are not invertible")) << density;
+  }
+  const Outcome gentle = here.run(folding_run({"--density", "block", "--step-size-value", "0.1"}));
+  ASSERT_EQ(gentle.status, 0) << gentle.err;
+  EXPECT_THAT(gentle.out, Not(HasSubstr("maps that are not invertible")));
+}
+
+TEST(AppSample, WarnsAboutSteinsIdentityOnlyWhereTheTraceOfTheHessianIsPartOfIt) {
+  const Workspace here;
+  const Words far = {"--no-figures", "--initial-mean", "9", "--json"};
+  Words without = far;
+  without.insert(without.end(), {"--hessian", "off"});
+  const Outcome complete = here.run(small_run(far));
+  const Outcome half = here.run(small_run(without));
+  ASSERT_EQ(complete.status, 0) << complete.err;
+  ASSERT_EQ(half.status, 0) << half.err;
+  EXPECT_THAT(complete.out, HasSubstr("Stein's identity is off by"));
+  EXPECT_THAT(half.out, Not(HasSubstr("Stein's identity is off by")));
+  EXPECT_GT(Json::parse(half.out)["stein_residual"], 0.2) << "it would be reported otherwise";
 }
 
 TEST(AppSample, APosteriorFromACsvFileIsSampled) {

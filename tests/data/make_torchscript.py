@@ -47,6 +47,13 @@ class NotANumber(torch.nn.Module):
         return torch.log(-1 - (x**2).sum(1))
 
 
+class Detached(torch.nn.Module):
+    """No gradient in x."""
+
+    def forward(self, x):
+        return -(x.detach() ** 2).sum(1)
+
+
 class ThreeColumns(torch.nn.Module):
     """Fails on anything but points in three dimensions."""
 
@@ -61,5 +68,6 @@ for name, model in [
     ("wrong_shape", WrongShape()),
     ("nan", NotANumber()),
     ("three_columns", ThreeColumns()),
+    ("detached", Detached()),
 ]:
     torch.jit.script(model).save(name + ".pt")

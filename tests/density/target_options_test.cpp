@@ -125,15 +125,15 @@ TEST(DensityTargetOptions, NumbersOutOfRangeAreRefusedWithTheRule) {
        "separation = 2000 must be at most 1000"},
       {"ring", [](Options& o) { o.radius = 0; }, "radius = 0 must be a finite number above 0"},
       {"mixture-4", [](Options& o) { o.stddev = 0; }, "stddev = 0 must be a finite number above 0"},
-      {"mixture", [](Options&) {}, "target 'mixture' needs 'means-file', the path of a file"},
-      {"logistic", [](Options&) {}, "target 'logistic' needs 'data', the path of a file"},
+      {"mixture", [](Options&) {}, "target 'mixture' needs --means-file, the path of a file"},
+      {"logistic", [](Options&) {}, "target 'logistic' needs --data, the path of a file"},
       {"logistic",
        [](Options& o) {
          o.data_file = "d.csv";
          o.prior_scale = 0;
        },
        "prior-scale = 0 must be"},
-      {"torchscript", [](Options&) {}, "target 'torchscript' needs 'model', the path of a file"},
+      {"torchscript", [](Options&) {}, "target 'torchscript' needs --model, the path of a file"},
   };
   for (const Refusal& expected : cases) {
     TargetOptions options = named(expected.name);

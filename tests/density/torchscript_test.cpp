@@ -58,10 +58,11 @@ TEST(DensityTorchScript, FaultsAreSaidInOneSentence) {
       {testing::text_file("malformed.pt", "not a zip"), 2, "malformed.pt: not a TorchScript file"},
       {test_data("no_entry.pt"), 2,
        "no_entry.pt: the model has neither a method log_prob(x) nor forward(x)"},
-      {test_data("forward_only.pt"), std::nullopt, "give the model's dimension with dim"},
+      {test_data("forward_only.pt"), std::nullopt, "give the model's dimension with --dim"},
       {test_data("banana.pt"), 3, "dim = 3 but the model says dim = 2"},
       {test_data("wrong_shape.pt"), 2, "forward(x) maps (3, 2) to (3, 1) but must map it to (3)"},
       {test_data("nan.pt"), 2, "forward(x) is NaN at the origin"},
+      {test_data("detached.pt"), 2, "forward(x) has no gradient in x"},
       {test_data("three_columns.pt"), 2, "forward(x) failed on zeros of shape (3, 2): "},
   };
   for (const Fault& fault : faults) {

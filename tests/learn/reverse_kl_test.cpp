@@ -129,6 +129,32 @@ TEST(LearnReverseKl, RefusesWhatCannotBeFitted) {
   }
 }
 
+TEST(LearnReverseKl, SkipsIterationsThatThrowTheParticlesOffTheTarget) {
+  const auto target = named_target("gaussian-worked");
+  FitOptions wild = iterations(4);
+  wild.learning_rate = 2000;  // the first iteration sends q⁰ to infinity
+  wild.final_learning_rate = 1;
+  const SamplerOptions options = small_sampler();
+  ReverseKlFit fit(*target, options, wild, starting(options, *target), Seed(4));
+  while (!fit.finished()) fit.step();
+  EXPECT_GE(fit.skipped(), 2);
+  EXPECT_TRUE(std::isfinite(fit.best_objective()));
+  for (const auto& [name, tensor] : fit.best_parameters()) {
+    EXPECT_TRUE(tensor.isfinite().all().item<bool>()) << name;
+  }
+}
+
+TEST(LearnReverseKl, CheckpointDoesNotChangeWhenTheFitGoesOn) {
+  const auto target = named_target("mixture-4");
+  const SamplerOptions options = small_sampler();
+  ReverseKlFit fit(*target, options, iterations(4), starting(options, *target), Seed(1));
+  fit.step();
+  const NamedTensors checkpoint = fit.checkpoint();
+  const Tensor before = checkpoint[0].second.clone();
+  fit.step();
+  EXPECT_TRUE(checkpoint[0].second.equal(before));
+}
+
 TEST(LearnReverseKl, RefusesForeignCheckpoints) {
   const auto target = named_target("mixture-4");
   const SamplerOptions options = small_sampler();

@@ -33,9 +33,9 @@ TEST(SamplerOptionsRules, PresetsAreValidAndListed) {
 
 TEST(SamplerOptionsRules, NameTheFieldTheRuleAndTheValue) {
   EXPECT_THAT(message_of([](auto& o) { o.particles = 1; }),
-              HasSubstr("--particles must be at least 2, got 1"));
+              HasSubstr("--particles must be at least 2 and at most 10000000, got 1"));
   EXPECT_THAT(message_of([](auto& o) { o.sets = 0; }),
-              HasSubstr("--sets must be at least 1, got 0"));
+              HasSubstr("--sets must be at least 1 and at most 10000000, got 0"));
   EXPECT_THAT(message_of([](auto& o) { o.bandwidth.value = -1; }),
               HasSubstr("--bandwidth-value must be positive, got -1"));
   EXPECT_THAT(message_of([](auto& o) { o.bandwidth.maximum = 1e-3; }),
@@ -50,7 +50,7 @@ TEST(SamplerOptionsRules, NameTheFieldTheRuleAndTheValue) {
   EXPECT_THAT(message_of([](auto& o) { o.control.probability = 2; }),
               HasSubstr("--control-probability"));
   EXPECT_THAT(message_of([](auto& o) { o.steps.steps = -1; }),
-              HasSubstr("--steps must be at least 0"));
+              HasSubstr("--steps must be at least 0 and"));
 }
 
 TEST(SamplerOptionsRules, RefuseCombinationsThatCannotWork) {
@@ -73,6 +73,23 @@ TEST(SamplerOptionsRules, RefuseCombinationsThatCannotWork) {
               }),
               HasSubstr("bound-fraction needs a bound"));
   EXPECT_THAT(message_of([](auto& o) {
+                o.steps.stopping = Stopping::kSteinIdentity;
+                o.hessian.trace = HessianTrace::kOff;
+              }),
+              HasSubstr("stein-identity needs the trace"));
+  EXPECT_THAT(message_of([](auto& o) {
+                o.particles = 2;
+                o.bandwidth.rule = BandwidthRule::kMedian;
+              }),
+              HasSubstr("at least 3 particles"));
+  EXPECT_THAT(message_of([](auto& o) { o.bandwidth.minimum = 2; }),
+              HasSubstr("where a learned rule starts"));
+  EXPECT_THAT(message_of([](auto& o) {
+                o.density.method = DensityMethod::kBlock;
+                o.density.normalization = TraceNormalization::kParticlesMinusOne;
+              }),
+              HasSubstr("belongs to the first-order density"));
+  EXPECT_THAT(message_of([](auto& o) {
                 o.bound.norm = NormMethod::kPublished;
                 o.hessian.trace = HessianTrace::kExact;
               }),
@@ -88,6 +105,8 @@ TEST(SamplerOptionsRules, SvgdRefusesWhatNeedsADensity) {
   refused([](auto& o) { o.initial.fitting = InitialFitting::kLearned; });
   refused([](auto& o) { o.bound.bound = StepBound::kSpectral; });
   refused([](auto& o) { o.control.control = DivergenceControl::kTruncation; });
+  refused([](auto& o) { o.density.method = DensityMethod::kBlock; });
+  refused([](auto& o) { o.hessian.trace = HessianTrace::kExact; });
   refused([](auto& o) { o.steps.stopping = Stopping::kSteinIdentity; });
 }
 

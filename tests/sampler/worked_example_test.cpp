@@ -121,6 +121,7 @@ TEST(SamplerThinGaussian, PlainSvgdDivergesAndMetropolisHastingsDoesNot) {
 
   SamplerOptions controlled = svgd;
   controlled.kind = SamplerKind::kMetSvgd;
+  controlled.hessian.trace = HessianTrace::kHutchinson;
   controlled.bound.bound = StepBound::kNone;
   controlled.control.control = DivergenceControl::kMetropolisHastings;
   const ergon::Run accepted = run_to_the_end(*target, controlled, 3);

@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 
 #include "ergon/core/random.hpp"
 #include "ergon/stein/step_bound.hpp"
+#include "ergon/stein/velocity.hpp"
 #include "support/compare.hpp"
 #include "support/golden.hpp"
 #include "support/golden_step.hpp"
@@ -58,6 +60,37 @@ TEST(SteinJacobian, PublishedFrobeniusReproducesTheReferenceGivenItsProbe) {
     expect_close(stein::frobenius_squared_published(kernel, drift, step.at("v"), step.at("Hv")),
                  step.at("ref_trJtJ"), kTight, step.name + " tr JtJ");
   }
+}
+
+TEST(SteinJacobian, IsTheDerivativeOfOneParticlesVelocityWithTheOthersHeldFixed) {
+  const auto step = random_step(0, 6, 3, 4);
+  const Tensor precision = at::matmul(step.hessian[0], step.hessian[0]) + at::eye(3, at::kDouble);
+  const Tensor score = -at::matmul(step.particles, precision);  // of a Gaussian
+  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
+  const Tensor found = stein::velocity_jacobian(kernel, score, (-precision).expand({6, 3, 3}));
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const Tensor own = step.particles[i].clone().requires_grad_();
+    std::vector<Tensor> all = step.particles.unbind(0);
+    all[i] = own;
+    const Tensor x = at::stack(all);
+    const Tensor velocity =
+        stein::velocity(stein::kernel_matrix(x, step.bandwidth), -at::matmul(x, precision))[i];
+    std::vector<Tensor> rows;
+    for (std::int64_t a = 0; a < 3; ++a)
+      rows.push_back(torch::autograd::grad({velocity[a]}, {own}, {}, true)[0]);
+    expect_close(found[i], at::stack(rows), kTight, "particle " + std::to_string(i));
+  }
+}
+
+TEST(SteinJacobian, NormsOfAJacobianThatIsNotFiniteDoNotStopTheOthers) {
+  Tensor jacobian = at::eye(2, at::kDouble).repeat({3, 1, 1});
+  jacobian[1][0][0] = NAN;
+  const Tensor norm = stein::spectral_norm(jacobian);
+  EXPECT_EQ(norm[0].item<double>(), 1.0);
+  EXPECT_TRUE(std::isinf(norm[1].item<double>()));
+  EXPECT_DOUBLE_EQ(stein::norm_bound(norm, 0.5).item<double>(), 0.5);
+  EXPECT_DOUBLE_EQ(stein::norm_bound(stein::frobenius_squared(jacobian).sqrt(), 0.5).item<double>(),
+                   0.5 / std::sqrt(2.0));
 }
 
 TEST(SteinJacobian, ProductsAgreeWithTheExplicitMatrixForBatchesOfSets) {

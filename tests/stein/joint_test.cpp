@@ -77,7 +77,8 @@ TEST(SteinJoint, SeriesAgreesWithTheExactDeterminantWithinItsProbeError) {
   // truncation error alone remains.
   const Tensor basis = (at::eye(18, at::kDouble) * std::sqrt(18.0)).view({18, 6, 3});
   const Tensor series =
-      stein::joint_log_determinant_series(kernel, step.score, step.hessian, epsilon, basis, 16);
+      stein::joint_log_determinant_series(kernel, step.score, step.hessian, epsilon, basis, 16)
+          .log_det;
   EXPECT_NEAR(series.item<double>(), exact.item<double>(), 18 * std::pow(0.3, 17) / 17 / 0.7);
   // Random probes are unbiased.
   constexpr std::int64_t kProbes = 4000;
@@ -86,7 +87,8 @@ TEST(SteinJoint, SeriesAgreesWithTheExactDeterminantWithinItsProbeError) {
   Tensor each = at::empty({kProbes}, at::kDouble);
   for (std::int64_t p = 0; p < kProbes; ++p) {
     each[p] = stein::joint_log_determinant_series(kernel, step.score, step.hessian, epsilon,
-                                                  probes.narrow(0, p, 1), 16);
+                                                  probes.narrow(0, p, 1), 16)
+                  .log_det;
   }
   const double error = each.std().item<double>() / std::sqrt(static_cast<double>(kProbes));
   EXPECT_LT(std::abs(each.mean().item<double>() - exact.item<double>()) / error, 4.0);

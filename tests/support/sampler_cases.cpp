@@ -56,6 +56,10 @@ void add_density_parts(std::vector<SamplerCase>& cases) {
     o.bound.clamp = v;
     o.step_size.value = 50;
   });
+  add_alternatives<DensityMethod>(cases, "single-density", [](auto& o, auto v) {
+    o.density.method = v;
+    o.precision = Precision::kSingle;
+  });
   add_alternatives<DensityMethod>(cases, "density", [](auto& o, auto v) { o.density.method = v; });
   add_alternatives<JointMethod>(cases, "joint", [](auto& o, auto v) {
     o.density.method = DensityMethod::kJoint;

@@ -16,8 +16,8 @@ class InvalidInput : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Numbers left the reals in more places than a run can bear (see sampler::RunOptions). Exit
-/// kExitInvalidInput.
+/// Numbers left the reals in more places than a run can bear (Run::kNonfiniteShare, truncation).
+/// Exit kExitInvalidInput.
 class NumericalFailure : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

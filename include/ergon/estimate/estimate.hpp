@@ -16,8 +16,8 @@ struct Estimate {
 
 /// Mean of per-particle values over sets, with the standard error from the spread of the sets'
 /// means (R >= 2), or, for a single set, from the spread of the particles taken as independent,
-/// which the method then says. values: (R, M); weights: (R, M) zero/one mask or undefined. Computed
-/// in float64.
+/// which the method then says. values: (R, M); alive: (R, M) bool, or undefined where nobody was
+/// dropped. Computed in float64.
 Estimate mean_over_sets(const Tensor& values, const Tensor& alive);
 
 /// Importance-sampled log-normaliser log (1/n) Σ w, log w = log p̄ - log q over all particles of all

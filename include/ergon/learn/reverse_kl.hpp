@@ -23,6 +23,11 @@ struct FitRow {
   double held_out = 0.0;  ///< objective on held-out draws; NaN between evaluations
 };
 
+/// The columns of a fit's trace for CSV and checkpoints, in the order of FitRow's fields.
+const std::vector<std::string>& fit_columns();
+std::vector<double> to_numbers(const FitRow& row);
+FitRow fit_row_from_numbers(const double* numbers);
+
 /// Minimises the reverse KL divergence E[log q^L(x) - log p̄(x)] over q⁰, bandwidths and step sizes
 /// by reparameterised gradients through all L steps (MATH: docs/maths/reverse_kl.md) with Adam.
 /// Stepped from outside; can be saved between any two iterations, and goes on to the same bits. An

@@ -19,6 +19,7 @@ struct TraceRow {
   std::int64_t step = 0;          ///< steps taken; row 0 describes the initial particles
   double entropy = kNone;         ///< -mean log q
   double elbo = kNone;            ///< mean (log p̄ - log q)
+  double log_density = kNone;     ///< mean log p̄ over the live particles
   double stein_residual = kNone;  ///< |mean_i φ_iᵀ s_i + tr A_i|, before the step, averaged over
                                   ///< sets before the modulus
   double step_size = kNone;
@@ -26,8 +27,9 @@ struct TraceRow {
   double bandwidth = kNone;
   double velocity_norm = kNone;
   double acceptance = kNone;
-  double alive = kNone;        ///< share of particles not dropped by truncation
-  std::int64_t nonfinite = 0;  ///< moves undone in this step
+  double alive = kNone;            ///< share of particles not dropped by truncation
+  std::int64_t nonfinite = 0;      ///< moves undone in this step
+  std::int64_t noninvertible = 0;  ///< log-determinants that are not those of an invertible map
 };
 
 /// The trace's columns for CSV and checkpoints, in the order of TraceRow's fields.

@@ -33,6 +33,8 @@ struct Info {
                           ///< expectation at p
   Tensor velocity_norm;   ///< (...)  root mean square of φ over the particles
   Tensor acceptance;      ///< (...)  mean acceptance probability of Metropolis-Hastings
+  std::int64_t noninvertible = 0;  ///< log-determinants (block, joint) of maps that are not
+                                   ///< invertible, or whose power series did not converge
   std::int64_t nonfinite =
       0;  ///< particles whose move was undone since log p̄ or its gradient was not finite there
 };

@@ -24,8 +24,11 @@ class Svgd final : public Sampler {
 
 /// MET-SVGD: SVGD read as an invertible map, with the density of its particles carried along
 /// (docs/maths/stein_step.md). P-SVGD is one of its configurations. Per particle and step: one
-/// gradient, one log-density (two with Metropolis-Hastings in both directions), and Hessian-vector
-/// products: `probes` (Hutchinson), D (exact trace or exact norm), none (trace off).
+/// gradient and one log-density (two with Metropolis-Hastings in both directions), and
+/// Hessian-vector products: D for the whole Hessian (exact trace, block and joint density, and
+/// again for the exact norm of a bound where the density did not need it); `probes` for the
+/// Hutchinson trace of the first-order density; the bound's `probes` for a Hutchinson norm, up to
+/// twice that for a power iteration; none with --hessian off.
 class MetSvgd final : public Sampler {
  public:
   /// `parameters` as checked by check_parameters; kept by reference to their storage, so that a fit

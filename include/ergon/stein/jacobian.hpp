@@ -32,7 +32,8 @@ Tensor transposed_jacobian_vector_product(const KernelMatrix& kernel,
 /// ‖A_i‖_F² of explicit Jacobians, (..., M).
 Tensor frobenius_squared(const Tensor& jacobian);
 
-/// σ_max(A_i) of explicit Jacobians, (..., M). Not differentiable.
+/// σ_max(A_i) of explicit Jacobians, (..., M); infinite where the Jacobian is not finite. Not
+/// differentiable.
 Tensor spectral_norm(const Tensor& jacobian);
 
 /// One probe's estimate of ‖A_i‖_F² = tr AᵀA + 2 tr AᵀB + tr BᵀB as published, with A the drift

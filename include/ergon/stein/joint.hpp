@@ -22,15 +22,21 @@ Tensor joint_jacobian_vector_product(const KernelMatrix& kernel,
                                      const Tensor& hessian,
                                      const Tensor& vectors);
 
+/// A truncated power series and its last term, which tells whether it converged; both (...).
+struct SeriesDeterminant {
+  Tensor log_det;
+  Tensor last_term;
+};
+
 /// log det(I + ε J) ≈ Σ_{k=1..terms} (-1)^{k+1} ε^k tr(J^k)/k with tr(J^k) ≈ vᵀ J^k v averaged over
 /// the probes; converges for ε ‖J‖ < 1, truncation error below (ε‖J‖)^{terms+1} MD/(terms+1) / (1 -
 /// ε‖J‖).                                                       (13) probes: (P, ..., M, D), unit
 /// covariance. Returns (...).
-Tensor joint_log_determinant_series(const KernelMatrix& kernel,
-                                    const Tensor& score,
-                                    const Tensor& hessian,
-                                    const Tensor& step_size,
-                                    const Tensor& probes,
-                                    std::int64_t terms);
+SeriesDeterminant joint_log_determinant_series(const KernelMatrix& kernel,
+                                               const Tensor& score,
+                                               const Tensor& hessian,
+                                               const Tensor& step_size,
+                                               const Tensor& probes,
+                                               std::int64_t terms);
 
 }  // namespace ergon::stein

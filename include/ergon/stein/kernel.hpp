@@ -19,6 +19,12 @@ struct KernelMatrix {
   Tensor count;             ///< (..., 1, 1)  number of particles that are not dropped
 };
 
+/// Particles (..., M, D) less the mean of their set's live ones; dropped ones at the origin.
+Tensor centred(const Tensor& particles, const Tensor& alive);
+
+/// ‖x_i - x_j‖², (..., M, D) -> (..., M, M), zero on the diagonal.
+Tensor squared_distances(const Tensor& points);
+
 /// particles (..., M, D), bandwidth (...) > 0, alive (..., M) bool or undefined (none dropped).
 KernelMatrix kernel_matrix(const Tensor& particles,
                            const Tensor& bandwidth,
