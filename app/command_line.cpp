@@ -63,7 +63,7 @@ std::string help_line(const std::string& left, const std::string& right) {
 
 std::string field_help(const Field& field) {
   std::string left = "--" + field.name;
-  if (!field.placeholder.empty()) left += " " + field.placeholder;
+  if (!field.value_word.empty()) left += " " + field.value_word;
   std::string text = help_line(left, described(field));
   std::size_t width = 0;
   for (const auto& choice : field.choices) width = std::max(width, choice.name.size());
@@ -85,7 +85,7 @@ Words parse_words(const CommandShape& shape, const std::vector<std::string>& arg
   std::map<std::string, CLI::Option*> options;
   options["help"] = parser.add_flag("-h,--help");
   for (const auto& field : shape.fields) {
-    CLI::Option* option = field.placeholder.empty()
+    CLI::Option* option = field.value_word.empty()
                               ? parser.add_flag("--" + field.name)
                               : parser.add_option("--" + field.name, values[field.name]);
     options[field.name] = option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);

@@ -37,12 +37,12 @@ std::vector<std::string> split_list(const std::string& word) {
 }
 
 Field with_setter(std::string name,
-                  std::string placeholder,
+                  std::string value_word,
                   std::string default_text,
                   std::function<void(const std::string&)> set) {
   Field field;
   field.name = std::move(name);
-  field.placeholder = std::move(placeholder);
+  field.value_word = std::move(value_word);
   field.default_text = std::move(default_text);
   field.set = std::move(set);
   return field;

@@ -24,7 +24,7 @@ struct Field {
   std::string name;             ///< without dashes, e.g. "step-size-value"
   std::string group;            ///< heading in the help
   std::string help;             ///< one sentence
-  std::string placeholder;      ///< "NUMBER", "WORD", …; empty for a switch
+  std::string value_word;       ///< "NUMBER", "WORD", …; empty for a switch
   std::string default_text;     ///< "" where there is none
   std::vector<Choice> choices;  ///< of a choice
   std::function<void(const std::string& word)> set;
@@ -57,7 +57,7 @@ template <class Enum>
 Field make_field(std::string name, Enum& target) {
   Field field;
   field.name = name;
-  field.placeholder = "WORD";
+  field.value_word = "WORD";
   field.default_text = to_name(target);
   for (const auto& entry : EnumNames<Enum>::all()) {
     field.choices.push_back({entry.name, entry.meaning});
