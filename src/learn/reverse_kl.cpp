@@ -113,18 +113,16 @@ struct ReverseKlFit::Implementation {
   // The objective's gradient, in the learned tensors; false where the particles left the target's
   // support or each other.
   bool differentiate(FitRow& row) {
+    row.objective = row.gradient_norm = std::numeric_limits<double>::quiet_NaN();
     for (Tensor& tensor : learned) tensor.mutable_grad() = Tensor();
     try {
       const Tensor loss =
           objective(options.sets, seed.child("draws", static_cast<std::uint64_t>(row.iteration)));
       row.objective = loss.item<double>();
       loss.backward();
-    } catch (const std::runtime_error& trouble) {
-      if (dynamic_cast<const InvalidInput*>(&trouble) == nullptr &&
-          dynamic_cast<const NumericalFailure*>(&trouble) == nullptr) {
-        throw;
-      }
-      row.objective = row.gradient_norm = std::numeric_limits<double>::quiet_NaN();
+    } catch (const InvalidInput&) {
+      return false;
+    } catch (const NumericalFailure&) {
       return false;
     }
     row.gradient_norm = clip_gradient();

@@ -342,7 +342,10 @@ Transition MetSvgd::step(const LogDensity& target, const State& state, Generator
   const StepDeterminant det = step_determinant(options_, state, field, step_size, generator);
   Transition result;
   if (options_.control.control == DivergenceControl::kMetropolisHastings) {
-    const Tensor backward = step_determinant(options_, state, field, -step_size, generator).log_det;
+    const bool both = options_.control.moves == MetropolisMoves::kBothDirections;
+    const Tensor backward =  // no such move is proposed otherwise
+        both ? step_determinant(options_, state, field, -step_size, generator).log_det
+             : det.log_det;
     result = metropolis(target, options_.control, state, displacement, {det.log_det, backward},
                         generator);
   } else {
