@@ -17,8 +17,7 @@ const std::vector<Command>& all_commands() {
       {"sample", "particles, their density, log Z and entropy of a target", run_sample_command},
       {"targets", "list the targets, or describe one", run_targets_command},
       {"samplers", "list the samplers, or describe one", run_samplers_command},
-      {"entropy-table", "the table of learned entropies against exact ones",
-       run_entropy_table_command},
+      {"study", "compute a table of docs/studies, or list them", run_study_command},
   };
   return commands;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "command_line.hpp"
+#include "ergon/sampler/flow_options.hpp"
 #include "ergon/sampler/options.hpp"
 #include "sample_request.hpp"
 
@@ -13,11 +14,18 @@ std::string number(const Json& value) {
   return value.is_number() ? fmt::format("{:.5g}", value.get<double>()) : "-";
 }
 
+std::string interval(const Json& value) {
+  if (!value.is_array()) return "-";
+  return fmt::format("{} to {}", number(value[0]), number(value[1]));
+}
+
+constexpr const char* kColumns = "{:<16}{:>12}{:>12}{:>28}{:>12}{:>14}\n";
+
 std::string estimate_line(const char* label, const Json& estimate, const Json& known) {
   if (!estimate.is_object() || !estimate.at("estimate").is_number()) return "";
-  return fmt::format("{:<16}{:>12}{:>12}{:>12}{:>14}\n", label, number(estimate.at("estimate")),
-                     number(estimate.at("standard_error")), number(known),
-                     standardized_error(estimate, known));
+  return fmt::format(kColumns, label, number(estimate.at("estimate")),
+                     number(estimate.at("standard_error")), interval(estimate.at("interval")),
+                     number(known), standardized_error(estimate, known));
 }
 
 /// 12345678 to "12 345 678".
@@ -45,38 +53,85 @@ std::string head_line(const Json& result) {
 }
 
 /// What the number under log_z of a joint density is, without how it was obtained.
-std::string joint_reading(const Json& result) {
-  const auto method = result.at("log_z").at("method").get<std::string>();
+std::string joint_reading(const Json& log_z) {
+  const auto method = log_z.at("method").get<std::string>();
   return method.substr(0, method.find(": "));
 }
 
+/// log Z, entropy and ELBO of `estimates`, the result itself or its block `particles`.
+std::string estimate_lines(const Json& estimates, const Json& target) {
+  return estimate_line("log Z", estimates.at("log_z"), target.at("log_z")) +
+         estimate_line("entropy", estimates.at("entropy"), target.at("entropy")) +
+         estimate_line("ELBO", estimates.at("elbo"), Json(nullptr));
+}
+
+/// What the density at the particles leaves out.
+std::string density_note(const Json& log_z, const std::string& density) {
+  if (density == to_name(DensityMethod::kJoint)) return "log Z: " + joint_reading(log_z);
+  return "the " + density + " density leaves out the dependence between particles";
+}
+
+std::string note_line(const std::string& text) {
+  return fmt::format("{:<16}{}\n", "note", wrap(text, 84, 16));
+}
+
+std::string particles_block(const Json& result) {
+  const Json& particles = result.at("particles");
+  if (!particles.is_object()) return "";
+  const auto density = particles.at("density").get<std::string>();
+  return fmt::format("at the particles, {} density:\n", density) +
+         estimate_lines(particles, result.at("target")) +
+         note_line(density_note(particles.at("log_z"), density));
+}
+
+std::string chains_block(const Json& result) {
+  const Json& chains = result.at("chains");
+  const auto gradients = result.at("target_evaluations").at("gradient").get<double>();
+  const Json& ess = chains.at("bulk_ess_min");
+  const Json cost =
+      ess.is_number() && ess > 0 ? Json(gradients / ess.get<double>()) : Json(nullptr);
+  return fmt::format(
+             "{:<16}{} chains of {} kept draws; no density, so log Z and entropy are not "
+             "estimated\n",
+             "chains", chains.at("chains").get<std::int64_t>(),
+             chains.at("draws").get<std::int64_t>()) +
+         fmt::format("{:<16}{} (largest of the coordinates)\n", "R-hat",
+                     number(chains.at("r_hat_max"))) +
+         fmt::format("{:<16}{} (smallest of the coordinates), {} gradients each\n", "bulk ESS",
+                     number(ess), number(cost)) +
+         fmt::format("{:<16}forward {}, inverse {}; {} of the particles change halves in a step\n",
+                     "acceptance", number(chains.at("acceptance_forward")),
+                     number(chains.at("acceptance_inverse")), number(chains.at("swap_share")));
+}
+
 std::string estimates_block(const Json& result) {
-  const Json& target = result.at("target");
-  const Json& density = result.at("sampler").at("density");
-  const bool joint = density == to_name(DensityMethod::kJoint);
-  const std::string lines = estimate_line("log Z", result.at("log_z"), target.at("log_z")) +
-                            estimate_line("entropy", result.at("entropy"), target.at("entropy")) +
-                            estimate_line("ELBO", result.at("elbo"), Json(nullptr));
-  if (lines.empty())
-    return "This sampler tracks no density: log Z, entropy and ELBO are not estimated.\n";
-  const std::string note = joint ? "; log Z: " + joint_reading(result)
-                                 : ": the " + density.get<std::string>() +
-                                       " density leaves out the dependence between particles";
-  return fmt::format("{:<16}{:>12}{:>12}{:>12}{:>14}\n", "", "estimate", "s.e.", "known",
-                     "error / s.e.") +
-         lines +
-         fmt::format("{:<16}{}\n", "note",
-                     wrap("s.e. is the Monte-Carlo error alone" + note, 84, 16));
+  if (result.at("chains").is_object()) return chains_block(result);
+  const std::string header =
+      fmt::format(kColumns, "", "estimate", "s.e.", "95 % interval", "known", "error / s.e.");
+  const std::string top = estimate_lines(result, result.at("target")) +
+                          estimate_line("EUBO", result.at("eubo"), Json(nullptr));
+  const std::string below = particles_block(result);
+  if (top.empty() && below.empty()) return why_nothing_is_estimated(result) + "\n";
+  if (result.at("estimate") != to_name(EstimateSource::kParticles)) return header + top + below;
+  const auto density = result.at("sampler").at("density").get<std::string>();
+  return header + top +
+         note_line("s.e. is the Monte-Carlo error alone; " +
+                   density_note(result.at("log_z"), density));
 }
 
 std::string diagnostics_line(const Json& result) {
   std::string text;
-  const std::pair<const char*, const char*> entries[] = {{"Stein residual", "stein_residual"},
-                                                         {"acceptance", "acceptance"},
-                                                         {"ESS share", "ess_share"}};
+  const std::pair<const char*, const char*> entries[] = {{"ESS share", "ess_share"},
+                                                         {"Pareto k", "pareto_k"},
+                                                         {"draws", "draws"},
+                                                         {"Stein residual", "stein_residual"},
+                                                         {"acceptance", "acceptance"}};
   for (const auto& [label, key] : entries) {
-    if (!result.at(key).is_number()) continue;
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", label, number(result.at(key)));
+    const bool said = std::string(key) == "acceptance" && result.at("chains").is_object();
+    if (!result.at(key).is_number() || said) continue;
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", label,
+                        std::string(key) == "draws" ? grouped(result.at(key).get<std::int64_t>())
+                                                    : number(result.at(key)));
   }
   return text.empty() ? "" : fmt::format("{:<16}{}\n", "diagnostics", text);
 }
@@ -95,9 +150,11 @@ std::string result_table(const Json& result, const std::string& folder) {
     text += fmt::format("{:<16}{}\n", "warning", wrap(warning.get<std::string>(), 84, 16));
   }
   const bool report = result.at("options").at("run").at("figures").get<bool>();
-  text +=
-      fmt::format("{:<16}{}/{}\n", "files", folder,
-                  report ? "report.html, result.json, samples.npz" : "result.json, samples.npz");
+  text += fmt::format("{:<16}{}/{}result.json, samples.npz{}\n", "files", folder,
+                      report ? "report.html, " : "",
+                      result.at("draws").is_number()    ? ", draws.npz"
+                      : result.at("chains").is_object() ? ", chains.npz"
+                                                        : "");
   return text;
 }
 

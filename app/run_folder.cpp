@@ -1,6 +1,7 @@
 #include "run_folder.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <utility>
 
@@ -15,17 +16,26 @@ namespace fs = std::filesystem;
 
 constexpr int kMostNumberedFolders = 10000;
 
+/// "flow-12": the flow of another set than the first.
+bool is_flow_of_set(const std::string& stem) {
+  constexpr std::size_t kPrefix = 5;
+  return stem.rfind("flow-", 0) == 0 && stem.size() > kPrefix &&
+         std::all_of(stem.begin() + kPrefix, stem.end(),
+                     [](unsigned char c) { return std::isdigit(c) != 0; });
+}
+
 /// Whether a run writes files of this name.
 bool is_ours(const std::string& name) {
-  static const std::vector<std::string> names = {"result.json",   "samples.npz", "trace.csv",
-                                                 "fit_trace.csv", "fit.npz",     "fit.json",
-                                                 "report.html",   "checkpoint"};
+  static const std::vector<std::string> names = {
+      "result.json",   "samples.npz", "draws.npz", "chains.npz",  "flow.npz",  "trace.csv",
+      "fit_trace.csv", "fit.npz",     "fit.json",  "report.html", "checkpoint"};
   if (std::find(names.begin(), names.end(), name) != names.end()) return true;
   if (name.rfind("events.out.tfevents.", 0) == 0) return true;
   const std::string stem = fs::path(name).stem().string();
   const std::string extension = fs::path(name).extension().string();
   const bool picture = extension == ".svg" || extension == ".png" || extension == ".gif";
-  return picture && (stem == "particles" || stem == "trace" || stem == "fit");
+  if (extension == ".npz") return is_flow_of_set(stem);
+  return picture && (stem == "particles" || stem == "draws" || stem == "trace" || stem == "fit");
 }
 
 std::vector<fs::path> files_of_ours(const std::string& folder) {

@@ -23,6 +23,7 @@ struct SampleOptions {
 
 std::string target_group(const std::string&) { return "Target"; }
 std::string fit_group(const std::string&) { return "Fit"; }
+std::string estimates_group(const std::string&) { return "Estimates"; }
 
 std::string sampler_group(const std::string& name) {
   const std::pair<const char*, const char*> groups[] = {{"initial", "Initial distribution"},
@@ -34,7 +35,10 @@ std::string sampler_group(const std::string& name) {
                                                         {"hessian", "Trace of the Hessian"},
                                                         {"bound", "Step bound"},
                                                         {"density", "Density at the particles"},
-                                                        {"control", "Divergence control"}};
+                                                        {"control", "Divergence control"},
+                                                        {"precondition", "Stein flow"},
+                                                        {"halves", "Exact Metropolis-Hastings"},
+                                                        {"refresh", "Exact Metropolis-Hastings"}};
   for (const auto& [beginning, group] : groups) {
     if (name.rfind(beginning, 0) == 0) return group;
   }
@@ -80,9 +84,9 @@ CommandShape sample_shape(SampleOptions& options) {
   shape.name = "sample";
   shape.description =
       "Moves particles from a simple distribution to TARGET, a density known up to its normaliser, "
-      "and estimates log Z, "
-      "the entropy and the evidence lower bound with standard errors. Defaults in brackets are "
-      "those of --sampler.";
+      "reads the steps as a normalizing flow, and estimates log Z, the entropy and the evidence "
+      "lower bound from fresh draws through it, with standard errors and 95 % intervals. Defaults "
+      "in brackets are those of --sampler.";
   shape.positional = "TARGET";
   shape.positional_help = "one of 'ergon targets'";
   auto& fields = shape.fields;
@@ -91,16 +95,18 @@ CommandShape sample_shape(SampleOptions& options) {
             "published configuration that the other options then change");
   visit_target_fields(settings.target, FieldCollector(fields, target_group));
   visit_sampler_fields(settings.sampler, FieldCollector(fields, sampler_group));
+  visit_flow_fields(settings.flow, FieldCollector(fields, estimates_group));
   visit_fit_fields(settings.fit, FieldCollector(fields, fit_group));
   add_field(fields, "Fit", "fitted", settings.fitted,
             "reuse the parameters of an earlier fit: a run's folder or its fit.npz");
   add_run_fields(fields, options);
   shape.examples =
       "  ergon sample gaussian-worked --fit 200\n"
-      "  ergon sample mixture-4 --sampler p-svgd --seed 1 --json\n"
+      "  ergon sample mixture-4 --sampler p-svgd --estimate particles --seed 1 --json\n"
+      "  ergon sample funnel --sampler stein-mh --steps 2000\n"
       "  ergon sample logistic --data patients.csv --label-column sick --fit 300 --out "
       "out/patients\n"
-      "  ergon sample gaussian-worked --fitted out/gaussian-worked-met-svgd --particles 400\n"
+      "  ergon sample gaussian-worked --fitted out/gaussian-worked-stein-flow --draws 100000\n"
       "  ergon sample --resume out/patients\n";
   return shape;
 }
@@ -140,7 +146,8 @@ std::vector<std::string> replaced_by_fit(const SamplerOptions& options) {
     names.emplace_back("bandwidth-value");
   }
   if (options.step_size.rule == StepSizeRule::kLearned ||
-      options.step_size.rule == StepSizeRule::kLearnedPerStep) {
+      options.step_size.rule == StepSizeRule::kLearnedPerStep ||
+      options.step_size.rule == StepSizeRule::kLearnedBoundFraction) {
     names.emplace_back("step-size-value");
   }
   return names;
@@ -150,11 +157,13 @@ std::vector<std::string> replaced_by_fit(const SamplerOptions& options) {
 void check_against_fit(const EarlierFit& fit, const RunSettings& settings) {
   const Json before = sampler_to_json(fit.settings.sampler);
   const Json now = sampler_to_json(settings.sampler);
-  std::vector<std::string> shaping = {"initial",          "initial-components", "bandwidth",
-                                      "bandwidth-hidden", "step-size",          "step-size-hidden"};
+  std::vector<std::string> shaping = {"initial",     "initial-components", "bandwidth",
+                                      "step-size",   "bandwidth-hidden",   "step-size-hidden",
+                                      "precondition"};
   const auto& rules = settings.sampler;
   if (rules.bandwidth.rule == BandwidthRule::kLearnedPerStep ||
-      rules.step_size.rule == StepSizeRule::kLearnedPerStep) {
+      rules.step_size.rule == StepSizeRule::kLearnedPerStep ||
+      rules.step_size.rule == StepSizeRule::kLearnedBoundFraction) {
     shaping.push_back("steps");
   }
   // A network multiplies the value, which is not among the learned parameters.
@@ -226,12 +235,14 @@ void finish_request(const Words& words,
   settings.target.validate();
   settings.sampler.validate();
   settings.fit.validate();
+  settings.flow.validate();
   require(request.checkpoint_every >= 0, "--checkpoint-every must not be negative, got {}",
           request.checkpoint_every);
   require(!settings.animate || settings.figures,
           "--animate and --no-figures contradict each other");
-  require(settings.sampler.kind != SamplerKind::kSvgd || settings.fit.iterations == 0,
-          "--fit needs a sampler that tracks its density: use --sampler met-svgd or p-svgd");
+  require(tracks_density(settings.sampler.kind) || settings.fit.iterations == 0,
+          "--fit needs a sampler that tracks its density: use --sampler stein-flow, met-svgd or "
+          "p-svgd");
   if (!fit) return;
   require(settings.fit.iterations == 0,
           "--fit and --fitted contradict each other: fit anew or reuse");

@@ -7,7 +7,7 @@
 namespace ergon::app {
 namespace {
 
-constexpr const char* kCheckpointFormat = "ergon-sample-checkpoint/1";
+constexpr const char* kCheckpointFormat = "ergon-sample-checkpoint/2";
 
 const Json& part(const Json& json, const char* name, const std::string& context) {
   require(json.is_object() && json.contains(name) && json.at(name).is_object(),
@@ -62,6 +62,11 @@ void require_same_inputs(const Json& before,
 
 }  // namespace
 
+bool records_flow(const RunSettings& settings) {
+  return settings.flow.estimate == EstimateSource::kFlow &&
+         settings.sampler.kind != SamplerKind::kSteinMh;
+}
+
 std::string target_text(const TargetOptions& options) {
   Json given;
   Json defaults;
@@ -97,6 +102,8 @@ Json to_json(const RunSettings& settings) {
   visit_target_fields(settings.target, JsonWriter{target});
   Json fit;
   visit_fit_fields(settings.fit, JsonWriter{fit});
+  Json estimate;
+  visit_flow_fields(settings.flow, JsonWriter{estimate});
   Json run;
   run["seed"] = settings.seed;
   run["threads"] = settings.threads;
@@ -108,6 +115,7 @@ Json to_json(const RunSettings& settings) {
   json["target"] = target;
   json["sampler"] = sampler_to_json(settings.sampler);
   json["fit"] = fit;
+  json["estimate"] = estimate;
   json["run"] = run;
   return json;
 }
@@ -119,6 +127,7 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
   visit_target_fields(settings.target, JsonReader(target, context));
   settings.sampler = sampler_from_json(part(json, "sampler", context), context);
   visit_fit_fields(settings.fit, JsonReader(part(json, "fit", context), context));
+  visit_flow_fields(settings.flow, JsonReader(part(json, "estimate", context), context));
   const Json& run = part(json, "run", context);
   settings.seed = value_of<std::uint64_t>(run, "seed", context);
   settings.threads = value_of<int>(run, "threads", context);
@@ -127,6 +136,14 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
   settings.fitted = value_of<std::string>(run, "fitted", context);
   settings.fitted_target = value_of<std::string>(run, "fitted_target", context);
   return settings;
+}
+
+std::string why_nothing_is_estimated(const Json& result) {
+  const bool asked_for_flow =
+      result.at("options").at("estimate").at("estimate") == to_name(EstimateSource::kFlow);
+  if (asked_for_flow && !result.at("chains").is_object())
+    return "The flow's draws failed, and nothing is estimated: the warnings say why.";
+  return "This sampler tracks no density: log Z, entropy and ELBO are not estimated.";
 }
 
 std::string standardized_error(const Json& estimate, const Json& known) {

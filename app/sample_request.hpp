@@ -5,6 +5,7 @@
 
 #include "ergon/density/target_options.hpp"
 #include "ergon/learn/options.hpp"
+#include "ergon/sampler/flow_options.hpp"
 #include "ergon/sampler/options.hpp"
 #include "option_json.hpp"
 
@@ -16,6 +17,7 @@ struct RunSettings {
   TargetOptions target;
   SamplerOptions sampler;
   FitOptions fit;
+  FlowOptions flow;
   std::uint64_t seed = 0;
   int threads = 1;       ///< inside one tensor operation
   bool figures = true;   ///< pictures and report.html
@@ -34,11 +36,17 @@ struct SampleRequest {
   double checkpoint_every = 30.0;  ///< seconds, >= 0; 0: after every iteration and step
 };
 
-/// {"target", "sampler", "fit", "run"}: the block `options` of result.json.
+/// {"target", "sampler", "fit", "estimate", "run"}: the block `options` of result.json.
 Json to_json(const RunSettings& settings);
 
 /// The reverse. Throws InvalidInput naming `context`.
 RunSettings settings_from_json(const Json& json, const std::string& context);
+
+/// Whether the run is recorded as a flow, from whose draws log Z, entropy and ELBO are estimated.
+bool records_flow(const RunSettings& settings);
+
+/// Why result.json holds no estimates, in a sentence.
+std::string why_nothing_is_estimated(const Json& result);
 
 /// A target in words of the command line: "mixture-4 --radius 6.0", without what is at its default.
 std::string target_text(const TargetOptions& options);

@@ -38,7 +38,8 @@ int main() {
   fit_options.particles = 40;
 
   const auto start = ergon::starting_parameters(options, target->dim(), seed.child("parameters"));
-  ergon::ReverseKlFit fit(*target, options, fit_options, start, seed.child("fit"));
+  ergon::ReverseKlFit fit(*target, options, fit_options, start,
+                          {seed.child("fit"), seed.child("run")});
   while (!fit.finished()) fit.step();
 
   const auto before = entropy_of(*target, options, start, seed.child("run"));

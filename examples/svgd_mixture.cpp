@@ -28,7 +28,7 @@ int main() {
   const auto initial = ergon::InitialDistribution::from_options(options.initial, target->dim(),
                                                                 seed.child("initial"));
   const ergon::Draws start =
-      initial.sample(/*sets=*/1, /*particles=*/200, seed.child("particles").generator());
+      initial.sample_sets(/*sets=*/1, /*particles=*/200, seed.child("particles").generator());
   ergon::State state = sampler.init(*target, start.particles, start.log_q);
   for (std::uint64_t step = 0; step < 300; ++step) {
     ergon::Transition next = sampler.step(*target, state, seed.child("step", step).generator());

@@ -30,6 +30,36 @@ NamedTensors sample_arrays(const State& state, std::int64_t dim) {
   return arrays;
 }
 
+/// draws (n, D), log_q, log_density, log_weight (n), flow (n): which one a draw came through.
+NamedTensors draw_arrays(const FlowRecord& record) {
+  const FlowEstimates& estimates = *record.estimates;
+  const WeightedDraws& weighted = estimates.weighted;
+  const auto flows = static_cast<std::int64_t>(record.flows.size());
+  const std::int64_t each = estimates.draws_x.size(0) / flows;
+  return {{"draws", estimates.draws_x},
+          {"log_q", weighted.log_density - weighted.log_weight},
+          {"log_density", weighted.log_density},
+          {"log_weight", weighted.log_weight},
+          {"flow", at::arange(flows, at::kLong).repeat_interleave(each)}};
+}
+
+std::string flow_path(const std::string& folder, std::size_t set) {
+  return set == 0 ? folder + "/flow.npz" : fmt::format("{}/flow-{}.npz", folder, set);
+}
+
+/// The arrays of a run: particles, and where there are any flows, their draws and chains.
+void write_arrays(const Session& session, std::int64_t dim, const std::string& folder) {
+  save_tensors(folder + "/samples.npz", sample_arrays(session.run().state(), dim));
+  const Tensor chains = session.run().chains();
+  if (chains.defined()) save_tensors(folder + "/chains.npz", {{"draws", chains}});
+  if (!session.flow()) return;
+  const FlowRecord& record = *session.flow();
+  for (std::size_t set = 0; set < record.flows.size(); ++set) {
+    record.flows[set].save(flow_path(folder, set));
+  }
+  if (record.estimates) save_tensors(folder + "/draws.npz", draw_arrays(record));
+}
+
 template <class Row>
 std::string csv(const std::vector<std::string>& columns, const std::vector<Row>& rows) {
   std::string text = fmt::format("{}\n", fmt::join(columns, ","));
@@ -69,11 +99,10 @@ void write_outputs(const Session& session,
                    const Runtime& runtime,
                    const std::string& folder) {
   const Gallery gallery = draw_pictures(session, settings, target);
-  Json result =
-      result_json(session, conclude(session, settings.sampler), settings, target, runtime);
+  Json result = result_json(session, conclude(session, settings), settings, target, runtime);
   for (const auto& failure : gallery.failures) result["warnings"].push_back(failure);
 
-  save_tensors(folder + "/samples.npz", sample_arrays(session.run().state(), target.dim()));
+  write_arrays(session, target.dim(), folder);
   write_file(folder + "/trace.csv", csv(trace_columns(), session.run().trace()));
   if (session.fit())
     write_file(folder + "/fit_trace.csv", csv(fit_columns(), session.fit()->trace));

@@ -27,6 +27,12 @@ constexpr const char* kNoContourCaption =
     "in too few points of it, as when the target is out of view.";
 constexpr const char* kPairsCaption =
     "The particles of all sets: pairs of the first coordinates, and a histogram of each.";
+constexpr const char* kDrawsContourCaption =
+    "Fresh draws through the flows over the contours of the density, each as it falls, without its "
+    "importance weight.";
+constexpr const char* kDrawsPairsCaption =
+    "Fresh draws through the flows, each as it falls, without its importance weight: pairs of the "
+    "first coordinates, and a histogram of each.";
 constexpr const char* kTraceCaption = "What happened along the steps, means over the sets.";
 constexpr const char* kFitCaption =
     "The objective of the fit: the reverse KL divergence up to log Z.";
@@ -42,6 +48,14 @@ std::vector<double> to_vector(const Tensor& values) {
 Tensor living_particles(const State& state, std::int64_t dim) {
   const Tensor particles = state.particles.reshape({-1, dim}).to(at::kDouble);
   return state.alive.defined() ? particles.index({state.alive.reshape({-1})}) : particles;
+}
+
+/// (n, D) float64 draws through the flows; undefined where there are none.
+Tensor flow_draws(const Session& session) {
+  if (!session.flow() || !session.flow()->estimates) return {};
+  const Tensor draws = session.flow()->estimates->draws_x.to(at::kDouble);
+  const Tensor finite = draws.isfinite().all(1);
+  return finite.any().item<bool>() ? draws.index({finite}) : Tensor();
 }
 
 struct Range {
@@ -95,26 +109,33 @@ PointSet points_of(const Tensor& particles, const std::string& name) {
   return {name, to_vector(particles.select(1, 0)), to_vector(particles.select(1, 1))};
 }
 
-ContourFigure contour_figure(const Session& session, const Target& target) {
-  const State& state = session.run().state();
-  const Tensor particles = living_particles(state, 2);
+/// points (n, 2).
+ContourFigure contour_figure(const Tensor& points,
+                             const std::string& name,
+                             const Target& target,
+                             at::ScalarType type) {
   ContourFigure figure;
   figure.title = target.name();
   figure.x_label = "x1";
   figure.y_label = "x2";
-  figure.density = density_grid(target, range_of(particles.select(1, 0)),
-                                range_of(particles.select(1, 1)), state.particles.scalar_type());
-  figure.particles = points_of(particles, "particles");
+  figure.density =
+      density_grid(target, range_of(points.select(1, 0)), range_of(points.select(1, 1)), type);
+  figure.particles = points_of(points, name);
   return figure;
 }
 
-PairsFigure pairs_figure(const Session& session, const Target& target) {
-  const Tensor particles = living_particles(session.run().state(), target.dim());
+ContourFigure particles_contour_figure(const Session& session, const Target& target) {
+  const State& state = session.run().state();
+  return contour_figure(living_particles(state, 2), "particles", target,
+                        state.particles.scalar_type());
+}
+
+/// points (n, D).
+PairsFigure pairs_figure(const Tensor& points, const std::string& name, const Target& target) {
   const std::int64_t shown = std::min<std::int64_t>(target.dim(), kMostPairsCoordinates);
   PairsFigure figure;
   figure.title = target.name();
-  figure.particles = {"particles", static_cast<std::size_t>(shown),
-                      to_vector(particles.narrow(1, 0, shown))};
+  figure.particles = {name, static_cast<std::size_t>(shown), to_vector(points.narrow(1, 0, shown))};
   return figure;
 }
 
@@ -189,12 +210,47 @@ LineFigure fit_figure(const FitRecord& fit) {
 
 AnimationFigure animation(const Session& session, const Target& target) {
   AnimationFigure figure;
-  figure.background = contour_figure(session, target);
+  figure.background = particles_contour_figure(session, target);
   for (const Frame& frame : session.frames()) {
     figure.frames.push_back(points_of(frame.particles, ""));
     figure.captions.push_back(fmt::format("step {}", frame.step));
   }
   return figure;
+}
+
+/// Draws one picture into the gallery, or says why not.
+template <class Render>
+void draw(Gallery& gallery, const char* file, const char* caption, const Render& render) {
+  try {
+    gallery.pictures.push_back({file, caption, render()});
+  } catch (const InvalidInput& error) {
+    gallery.failures.push_back(fmt::format("{} could not be drawn: {}", file, error.what()));
+  }
+}
+
+void draw_points(Gallery& gallery, const Session& session, const Target& target) {
+  const State& state = session.run().state();
+  const Tensor draws = flow_draws(session);
+  if (target.dim() != 2) {
+    draw(gallery, "particles.svg", kPairsCaption, [&] {
+      return render_svg(pairs_figure(living_particles(state, target.dim()), "particles", target));
+    });
+    if (!draws.defined()) return;
+    draw(gallery, "draws.svg", kDrawsPairsCaption,
+         [&] { return render_svg(pairs_figure(draws, "draws", target)); });
+    return;
+  }
+  bool contours = true;
+  draw(gallery, "particles.svg", kContourCaption, [&] {
+    const ContourFigure figure = particles_contour_figure(session, target);
+    contours = shows_contours(figure.density);
+    return render_svg(figure);
+  });
+  if (!contours && !gallery.pictures.empty()) gallery.pictures.back().caption = kNoContourCaption;
+  if (!draws.defined()) return;
+  draw(gallery, "draws.svg", kDrawsContourCaption, [&] {
+    return render_svg(contour_figure(draws, "draws", target, state.particles.scalar_type()));
+  });
 }
 
 }  // namespace
@@ -207,30 +263,16 @@ Gallery draw_pictures(const Session& session, const RunSettings& settings, const
         "there are no pictures, since gnuplot is missing: install gnuplot-nox");
     return gallery;
   }
-  const auto draw = [&](const char* file, const char* caption, const auto& render) {
-    try {
-      gallery.pictures.push_back({file, caption, render()});
-    } catch (const InvalidInput& error) {
-      gallery.failures.push_back(fmt::format("{} could not be drawn: {}", file, error.what()));
-    }
-  };
-  if (target.dim() == 2) {
-    bool contours = true;
-    draw("particles.svg", kContourCaption, [&] {
-      const ContourFigure figure = contour_figure(session, target);
-      contours = shows_contours(figure.density);
-      return render_svg(figure);
-    });
-    if (!contours && !gallery.pictures.empty()) gallery.pictures.back().caption = kNoContourCaption;
-  } else {
-    draw("particles.svg", kPairsCaption, [&] { return render_svg(pairs_figure(session, target)); });
-  }
+  draw_points(gallery, session, target);
   const PanelFigure trace = trace_figure(session, target);
-  if (!trace.panels.empty()) draw("trace.svg", kTraceCaption, [&] { return render_svg(trace); });
-  if (session.fit())
-    draw("fit.svg", kFitCaption, [&] { return render_svg(fit_figure(*session.fit())); });
+  if (!trace.panels.empty()) {
+    draw(gallery, "trace.svg", kTraceCaption, [&] { return render_svg(trace); });
+  }
+  if (session.fit()) {
+    draw(gallery, "fit.svg", kFitCaption, [&] { return render_svg(fit_figure(*session.fit())); });
+  }
   if (settings.animate && target.dim() == 2) {
-    draw("particles.gif", kAnimationCaption,
+    draw(gallery, "particles.gif", kAnimationCaption,
          [&] { return render_gif(animation(session, target)); });
   }
   return gallery;

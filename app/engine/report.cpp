@@ -16,33 +16,59 @@ std::string text_of(const Json& value) {
   return value.dump();
 }
 
-void add_estimates(Report& report, const Json& result) {
-  std::vector<std::vector<std::string>> rows;
+using Rows = std::vector<std::vector<std::string>>;
+
+std::string interval_text(const Json& interval) {
+  if (!interval.is_array()) return "–";
+  return fmt::format("{} to {}", text_of(interval[0]), text_of(interval[1]));
+}
+
+/// Appends the rows of `estimates`, the result itself or its block `particles`.
+void append_estimates(const Json& estimates,
+                      const Json& target,
+                      const std::string& suffix,
+                      Rows& rows) {
   const std::pair<const char*, const char*> names[] = {
-      {"log Z", "log_z"}, {"entropy", "entropy"}, {"ELBO", "elbo"}};
+      {"log Z", "log_z"}, {"entropy", "entropy"}, {"ELBO", "elbo"}, {"EUBO", "eubo"}};
   for (const auto& [label, key] : names) {
-    const Json& estimate = result.at(key);
+    const Json estimate = estimates.value(key, Json(nullptr));
     if (!estimate.is_object()) continue;
-    const Json known = result.at("target").value(key, Json(nullptr));
-    rows.push_back({label, text_of(estimate.at("estimate")), text_of(estimate.at("standard_error")),
+    const Json known = target.value(key, Json(nullptr));
+    rows.push_back({label + suffix, text_of(estimate.at("estimate")),
+                    text_of(estimate.at("standard_error")), interval_text(estimate.at("interval")),
                     text_of(known), standardized_error(estimate, known),
                     text_of(estimate.at("method"))});
   }
+}
+
+void add_estimates(Report& report, const Json& result) {
+  Rows rows;
+  append_estimates(result, result.at("target"), "", rows);
+  const Json& particles = result.at("particles");
+  if (particles.is_object()) {
+    append_estimates(particles, result.at("target"),
+                     ", at the particles, " + text_of(particles.at("density")), rows);
+  }
   if (rows.empty()) {
-    report.paragraph("This sampler tracks no density: log Z, entropy and ELBO are not estimated.");
+    report.paragraph(why_nothing_is_estimated(result));
   } else {
-    report.table({"", "estimate", "standard error", "known", "error / s.e.", "method"}, rows);
+    report.table(
+        {"", "estimate", "standard error", "95 % interval", "known", "error / s.e.", "method"},
+        rows);
   }
 }
 
 void add_moments(Report& report, const Json& moments) {
   if (!moments.is_object()) return;
+  const Json& errors = moments.at("mean_standard_error");
   std::vector<std::vector<std::string>> rows;
   for (std::size_t i = 0; i < moments.at("mean").size(); ++i) {
     rows.push_back({fmt::format("x{}", i + 1), text_of(moments.at("mean")[i]),
+                    errors.is_array() ? text_of(errors[i]) : "–",
                     text_of(moments.at("stddev")[i])});
   }
-  report.heading("Coordinates").table({"coordinate", "mean", "standard deviation"}, rows);
+  report.heading(fmt::format("Coordinates of the {}", text_of(moments.at("of"))))
+      .table({"coordinate", "mean", "its standard error", "standard deviation"}, rows);
 }
 
 /// A block of the result as rows of names and values; blocks inside are left out.
@@ -63,11 +89,13 @@ std::string report_html(const Json& result, const std::vector<Picture>& pictures
   report.heading("Estimates");
   add_estimates(report, result);
   Cells diagnostics;
-  for (const char* key :
-       {"status", "stein_residual", "acceptance", "ess_share", "seconds", "seed", "date"}) {
+  for (const char* key : {"status", "ess_share", "pareto_k", "draws", "nonfinite_draws",
+                          "stein_residual", "acceptance", "seconds", "seed", "date"}) {
     diagnostics.emplace_back(key, text_of(result.at(key)));
   }
   report.table(diagnostics);
+  if (result.at("chains").is_object())
+    report.heading("Chains").table(cells_of(result.at("chains")));
   for (const Picture& picture : pictures) {
     const bool moving =
         picture.file.size() > 4 && picture.file.compare(picture.file.size() - 4, 4, ".gif") == 0;

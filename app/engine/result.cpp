@@ -6,40 +6,32 @@
 #include <ctime>
 
 #include "ergon/core/machine.hpp"
+#include "ergon/estimate/expectation.hpp"
 
 namespace ergon::app {
 namespace {
 
 constexpr std::int64_t kMostMoments = 100;
 
-/// The mean of what is defined of a column, or none.
-std::optional<double> mean_of(const std::vector<TraceRow>& trace, double TraceRow::*column) {
-  double sum = 0.0;
-  int count = 0;
-  for (const TraceRow& row : trace) {
-    if (!std::isfinite(row.*column)) continue;
-    sum += row.*column;
-    ++count;
-  }
-  return count == 0 ? std::nullopt : std::optional<double>(sum / count);
-}
-
-std::optional<double> last_of(const std::vector<TraceRow>& trace, double TraceRow::*column) {
-  for (auto row = trace.rbegin(); row != trace.rend(); ++row) {
-    if (std::isfinite((*row).*column)) return (*row).*column;
-  }
-  return std::nullopt;
-}
-
 /// NaN and infinity have no place in JSON.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
+
+Json to_json(const Interval& interval) {
+  if (!std::isfinite(interval.lower) || !std::isfinite(interval.upper)) return nullptr;
+  return Json::array({interval.lower, interval.upper});
+}
 
 Json to_json(const std::optional<Estimate>& estimate) {
   if (!estimate) return nullptr;
   return {{"estimate", number(estimate->value)},
           {"standard_error", number(estimate->standard_error)},
+          {"interval", to_json(estimate->interval)},
           {"method", estimate->method}};
+}
+
+Json count(const std::optional<std::int64_t>& value) {
+  return value ? Json(*value) : Json(nullptr);
 }
 
 Json to_json(const EvaluationCounts& counts) {
@@ -56,13 +48,47 @@ Json numbers(const Tensor& values) {
   return list;
 }
 
-/// Mean and standard deviation of every coordinate over the living particles, for targets of
-/// moderate dimension.
-Json moments(const State& state, std::int64_t dim) {
+/// Mean and standard deviation of every coordinate, for targets of moderate dimension: of the
+/// target, by the weights of the flow's draws, or of the living particles.
+Json moments(const Session& session, std::int64_t dim) {
   if (dim > kMostMoments) return nullptr;
+  if (session.flow() && session.flow()->estimates) {
+    const FlowEstimates& flow = *session.flow()->estimates;
+    const Expectation found = expectation_under_weights(flow.draws_x, flow.weighted);
+    return {{"of", "target"},
+            {"mean", numbers(found.mean)},
+            {"stddev", numbers(found.stddev)},
+            {"mean_standard_error", numbers(found.standard_error)}};
+  }
+  const State& state = session.run().state();
   Tensor particles = state.particles.reshape({-1, dim}).to(at::kDouble);
   if (state.alive.defined()) particles = particles.index({state.alive.reshape({-1})});
-  return {{"mean", numbers(particles.mean(0))}, {"stddev", numbers(particles.std(0, true))}};
+  return {{"of", "particles"},
+          {"mean", numbers(particles.mean(0))},
+          {"stddev", numbers(particles.std(0, true))},
+          {"mean_standard_error", nullptr}};
+}
+
+/// The published estimates, beside those of the flow.
+Json particles_json(const Conclusions& conclusions, const SamplerOptions& options) {
+  const RunSummary& particles = conclusions.particles;
+  if (conclusions.source == EstimateSource::kParticles || !particles.log_z) return nullptr;
+  return {{"log_z", to_json(particles.log_z)},
+          {"entropy", to_json(particles.entropy)},
+          {"elbo", to_json(particles.elbo)},
+          {"ess_share", number(particles.ess_share)},
+          {"density", to_name(options.density.method)}};
+}
+
+Json chains_json(const std::optional<ChainDiagnostics>& chains) {
+  if (!chains) return nullptr;
+  return {{"r_hat_max", number(chains->r_hat_max)},
+          {"bulk_ess_min", number(chains->bulk_ess_min)},
+          {"draws", chains->draws},
+          {"chains", chains->chains},
+          {"acceptance_forward", number(chains->acceptance_forward)},
+          {"acceptance_inverse", number(chains->acceptance_inverse)},
+          {"swap_share", number(chains->swap_share)}};
 }
 
 Json fit_json(const std::optional<FitRecord>& fit) {
@@ -79,8 +105,8 @@ Json sampler_json(const Session& session, const SamplerOptions& options) {
           {"particles", options.particles},
           {"sets", options.sets},
           {"steps_taken", session.run().state().step},
-          {"density", options.kind == SamplerKind::kSvgd ? Json(nullptr)
-                                                         : Json(to_name(options.density.method))},
+          {"density",
+           tracks_density(options.kind) ? Json(to_name(options.density.method)) : Json(nullptr)},
           {"precision", to_name(options.precision)}};
 }
 
@@ -93,44 +119,28 @@ std::string utc_now() {
   return text;
 }
 
-}  // namespace
-
-Conclusions conclude(const Session& session, const SamplerOptions& options) {
-  const auto& trace = session.run().trace();
-  Conclusions conclusions;
-  static_cast<RunSummary&>(conclusions) = summarize(session.run(), options);
-  conclusions.stein_residual = last_of(trace, &TraceRow::stein_residual);
-  conclusions.acceptance = mean_of(trace, &TraceRow::acceptance);
-  return conclusions;
-}
-
-Json result_json(const Session& session,
-                 const Conclusions& conclusions,
-                 const RunSettings& settings,
-                 const Target& target,
-                 const Runtime& runtime) {
-  const KnownAnswers known = target.known();
-  Json json;
-  json["schema"] = "ergon-sample-result/1";
-  json["status"] = to_name(session.run().status());
-  json["target"] = {{"name", target.name()},
-                    {"dim", target.dim()},
-                    {"log_z", number(known.log_z)},
-                    {"entropy", number(known.entropy)}};
-  json["sampler"] = sampler_json(session, settings.sampler);
+/// The estimates and what says how far to trust them.
+void add_conclusions(const Session& session,
+                     const Conclusions& conclusions,
+                     const RunSettings& settings,
+                     Json& json) {
+  json["estimate"] = conclusions.source ? Json(to_name(*conclusions.source)) : Json(nullptr);
   json["log_z"] = to_json(conclusions.log_z);
   json["entropy"] = to_json(conclusions.entropy);
   json["elbo"] = to_json(conclusions.elbo);
+  json["eubo"] = to_json(conclusions.eubo);
   json["ess_share"] = number(conclusions.ess_share);
+  json["pareto_k"] = number(conclusions.pareto_k);
+  json["draws"] = count(conclusions.draws);
+  json["nonfinite_draws"] = count(conclusions.nonfinite_draws);
+  json["particles"] = particles_json(conclusions, settings.sampler);
+  json["chains"] = chains_json(conclusions.chains);
   json["stein_residual"] = number(conclusions.stein_residual);
   json["acceptance"] = number(conclusions.acceptance);
-  json["moments"] = moments(session.run().state(), target.dim());
-  json["target_evaluations"] = to_json(session.evaluations());
-  json["fit"] = fit_json(session.fit());
-  json["warnings"] = warnings(session, conclusions, settings, target, runtime);
-  json["seconds"] = session.seconds();
-  json["seed"] = settings.seed;
-  json["date"] = utc_now();
+  json["moments"] = moments(session, session.run().state().particles.size(-1));
+}
+
+void add_origin(const Runtime& runtime, Json& json) {
   const Machine machine = describe_machine();
   json["versions"] = {{"ergon", machine.ergon_version},
                       {"revision", machine.ergon_revision},
@@ -141,6 +151,32 @@ Json result_json(const Session& session,
                      {"cores", machine.cores},
                      {"memory_gib", machine.memory_gib},
                      {"system", machine.system}};
+}
+
+}  // namespace
+
+Json result_json(const Session& session,
+                 const Conclusions& conclusions,
+                 const RunSettings& settings,
+                 const Target& target,
+                 const Runtime& runtime) {
+  const KnownAnswers known = target.known();
+  Json json;
+  json["schema"] = "ergon-sample-result/2";
+  json["status"] = to_name(session.run().status());
+  json["target"] = {{"name", target.name()},
+                    {"dim", target.dim()},
+                    {"log_z", number(known.log_z)},
+                    {"entropy", number(known.entropy)}};
+  json["sampler"] = sampler_json(session, settings.sampler);
+  add_conclusions(session, conclusions, settings, json);
+  json["target_evaluations"] = to_json(session.evaluations());
+  json["fit"] = fit_json(session.fit());
+  json["warnings"] = warnings(session, conclusions, settings, target, runtime);
+  json["seconds"] = session.seconds();
+  json["seed"] = settings.seed;
+  json["date"] = utc_now();
+  add_origin(runtime, json);
   json["options"] = to_json(settings);
   return json;
 }

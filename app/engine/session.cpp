@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <charconv>
+#include <cmath>
 
 #include "checkpoint_tensors.hpp"
 #include "ergon/core/errors.hpp"
@@ -18,6 +19,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kMostFrames = 60;
+constexpr std::int64_t kMostExactDraws = 2000;
+constexpr std::int64_t kChainDraws = 1000;
+constexpr double kShareOfMemory = 0.5;  // for the record of a run
 constexpr std::int64_t kFitPhase = 0;
 constexpr std::int64_t kRunPhase = 1;
 
@@ -60,18 +64,42 @@ NamedTensors Session::starting_or_given() const {
   return starting_parameters(settings().sampler, target_.dim(), seed_.child("parameters"));
 }
 
+void Session::require_room_for_record() const {
+  if (!records_flow(settings())) return;
+  const SamplerOptions& sampler = settings().sampler;
+  const double numbers =
+      2.0 * static_cast<double>(sampler.steps.steps) * static_cast<double>(sampler.sets) *
+      static_cast<double>(sampler.particles) * static_cast<double>(target_.dim());
+  const double needed = numbers * sizeof(double) / std::pow(1024.0, 3);
+  const double memory = describe_machine().memory_gib;
+  require(memory <= 0 || needed <= kShareOfMemory * memory,
+          "not enough memory to record this run as a flow: that takes {:.3g} GiB, and half of this "
+          "machine's {:.3g} GiB are for it; take fewer --steps, --sets or --particles, or "
+          "--estimate particles",
+          needed, memory);
+}
+
 void Session::prepare() {
+  require_room_for_record();
   if (settings().fit.iterations > 0) {
-    fitting_ = std::make_unique<ReverseKlFit>(density_, settings().sampler, settings().fit,
-                                              starting_or_given(), seed_.child("fit"));
+    fitting_ = std::make_unique<ReverseKlFit>(
+        density_, settings().sampler, settings().fit, starting_or_given(),
+        ReverseKlFit::Seeds{seed_.child("fit"), seed_.child("run")});
   } else {
     begin_run(starting_or_given());
   }
 }
 
+std::unique_ptr<Run> Session::make_run(NamedTensors parameters) const {
+  Run::Keep keep;
+  if (records_flow(settings())) keep.flow_safety = settings().flow.safety;
+  if (settings().sampler.kind == SamplerKind::kSteinMh) keep.chain_draws = kChainDraws;
+  return std::make_unique<Run>(density_, settings().sampler, std::move(parameters),
+                               seed_.child("run"), keep);
+}
+
 void Session::begin_run(NamedTensors parameters) {
-  run_ = std::make_unique<Run>(density_, settings().sampler, std::move(parameters),
-                               seed_.child("run"));
+  run_ = make_run(std::move(parameters));
   keep_frame();
 }
 
@@ -81,7 +109,8 @@ SessionEnd Session::carry_out() {
     if (end != SessionEnd::kComplete) return end;
     finish_fit();
   }
-  return carry_out_run();
+  const SessionEnd end = carry_out_run();
+  return end == SessionEnd::kComplete && records_flow(settings()) ? carry_out_draws() : end;
 }
 
 /// A failure stops the run with its checkpoint.
@@ -147,6 +176,35 @@ SessionEnd Session::carry_out_run() {
   return SessionEnd::kTooManyNonfinite;
 }
 
+/// Exact draws of the target, where it has a sampler, for the upper bound.
+Tensor Session::exact_draws() const {
+  const std::int64_t count = std::min(settings().flow.draws, kMostExactDraws);
+  const auto exact = target_.sample(count, seed_.child("exact").generator());
+  return exact ? exact->to(run_->state().particles.scalar_type()) : Tensor();
+}
+
+/// The draws are one piece of work, made anew after an interruption: their seed is their own.
+SessionEnd Session::carry_out_draws() {
+  save();
+  FlowRecord record;
+  Progress progress("draws", settings().flow.draws, progress_style());
+  progress.update(0);
+  try {
+    record.flows = flows_of(*run_, settings().flow);
+    record.estimates = estimate_with_flows(record.flows, density_, settings().flow,
+                                           seed_.child("flow"), exact_draws());
+  } catch (const NumericalFailure& failure) {
+    record.failure = failure.what();
+  } catch (const InvalidInput& error) {
+    record.failure = error.what();
+  }
+  if (interrupt_requested()) return SessionEnd::kInterrupted;
+  progress.update(settings().flow.draws);
+  progress.finish();
+  flow_record_ = std::move(record);
+  return SessionEnd::kComplete;
+}
+
 void Session::keep_frame() {
   if (!settings().animate || target_.dim() != 2) return;
   const std::int64_t step = run_->state().step;
@@ -207,8 +265,7 @@ void Session::restore_fit(const NamedTensors& saved, const std::string& context)
 }
 
 void Session::restore_run(const NamedTensors& saved, const std::string& context) {
-  run_ =
-      std::make_unique<Run>(density_, settings().sampler, starting_or_given(), seed_.child("run"));
+  run_ = make_run(starting_or_given());
   run_->restore(extract(saved, "run."), context);
   const NamedTensors record = extract(saved, "fit_record.");
   if (!record.empty()) fit_record_ = to_fit_record(record, context);

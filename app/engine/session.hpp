@@ -11,6 +11,7 @@
 #include "ergon/core/tensor_io.hpp"
 #include "ergon/density/counting.hpp"
 #include "ergon/density/target.hpp"
+#include "ergon/learn/flow_estimates.hpp"
 #include "ergon/learn/reverse_kl.hpp"
 #include "ergon/sampler/run.hpp"
 #include "sample_request.hpp"
@@ -32,10 +33,18 @@ struct Frame {
   Tensor particles;  ///< (M, D) float64
 };
 
+/// The run read as flows, one per set, and what their draws say.
+struct FlowRecord {
+  std::vector<SteinFlow> flows;
+  std::optional<FlowEstimates> estimates;
+  std::string failure;  ///< why there are no estimates; empty: there are
+};
+
 enum class SessionEnd { kComplete, kInterrupted, kTooManyNonfinite };
 
-/// A fit (when asked for) followed by a run, carried out in a folder with checkpoints: stopped at
-/// any moment and resumed, it ends with the same bits as one that was never stopped.
+/// A fit (when asked for), a run, and the estimates from its flow (when it is recorded), carried
+/// out in a folder with checkpoints: stopped at any moment and resumed, it ends with the same bits
+/// as one that was never stopped.
 class Session {
  public:
   /// All must outlive the session. `folder` exists.
@@ -51,11 +60,13 @@ class Session {
   void resume();
   /// Writes the checkpoint from which `resume` goes on.
   void save() const;
-  /// Fits and runs. Checkpoints now and then, and before it returns early.
+  /// Fits, runs and draws. Checkpoints now and then, before the draws, and before it returns early.
   SessionEnd carry_out();
 
   const Run& run() const { return *run_; }
   const std::optional<FitRecord>& fit() const { return fit_record_; }
+  /// After carry_out, where the run is recorded (records_flow).
+  const std::optional<FlowRecord>& flow() const { return flow_record_; }
   const std::vector<Frame>& frames() const { return frames_; }
   EvaluationCounts evaluations() const { return density_.counts(); }
   double seconds() const;
@@ -64,13 +75,17 @@ class Session {
   const RunSettings& settings() const { return request_.settings; }
   ProgressStyle progress_style() const;
   NamedTensors starting_or_given() const;
+  void require_room_for_record() const;
+  std::unique_ptr<Run> make_run(NamedTensors parameters) const;
   void begin_run(NamedTensors parameters);
   template <class Step>
   void step_or_save(const Step& step) const;
   SessionEnd carry_out_fit();
   void finish_fit();
   SessionEnd carry_out_run();
+  SessionEnd carry_out_draws();
   void keep_frame();
+  Tensor exact_draws() const;
 
   NamedTensors checkpoint() const;
   void save_when_due();
@@ -86,6 +101,7 @@ class Session {
   std::unique_ptr<ReverseKlFit> fitting_;
   std::unique_ptr<Run> run_;
   std::optional<FitRecord> fit_record_;
+  std::optional<FlowRecord> flow_record_;
   std::vector<Frame> frames_;
   double seconds_before_ = 0.0;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();

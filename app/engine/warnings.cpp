@@ -1,18 +1,14 @@
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "ergon/sampler/parameters.hpp"
+#include "estimate_warnings.hpp"
 #include "result.hpp"
 
 namespace ergon::app {
 namespace {
 
-constexpr double kSmallEssShare = 0.1;
 constexpr double kLargeResidualPerDimension = 0.1;
-constexpr double kElboNoise = 4.0;  // standard errors
-constexpr double kSmallElboFall = 0.02;
 constexpr double kFallPerDimension = 10.0;
 constexpr double kSmallMove = 1e-6;  // bandwidths
 constexpr double kAtTheBound = 0.99;
@@ -22,8 +18,7 @@ void warn_about_learning(const Session& session,
                          const RunSettings& settings,
                          std::vector<std::string>& texts) {
   const bool fitted = session.fit().has_value() || !settings.fitted.empty();
-  const bool tracks = settings.sampler.kind != SamplerKind::kSvgd;
-  if (tracks && !fitted && !learned_names(settings.sampler).empty()) {
+  if (!fitted && !learned_names(settings.sampler).empty()) {
     texts.push_back(
         "nothing was fitted: what the sampler could learn stands at its starting values; add --fit "
         "200, or reuse a fit with --fitted");
@@ -41,68 +36,20 @@ void warn_about_learning(const Session& session,
   }
 }
 
-/// What of an estimate is NaN or infinite, and thus null in JSON.
-void collect_uncomputed(const char* name,
-                        const std::optional<Estimate>& estimate,
-                        std::vector<std::string>& names) {
-  if (!estimate) return;
-  if (!std::isfinite(estimate->value)) {
-    names.emplace_back(name);
-  } else if (!std::isfinite(estimate->standard_error)) {
-    names.push_back(fmt::format("the standard error of {}", name));
-  }
-}
-
-void warn_about_estimates(const Conclusions& conclusions, std::vector<std::string>& texts) {
-  std::vector<std::string> names;
-  collect_uncomputed("log Z", conclusions.log_z, names);
-  collect_uncomputed("the entropy", conclusions.entropy, names);
-  collect_uncomputed("the ELBO", conclusions.elbo, names);
-  if (names.empty()) return;
-  texts.push_back(
-      fmt::format("{} could not be computed: log q or log p̄ is not finite at some particle",
-                  fmt::join(names, ", ")));
-}
-
 void warn_about_convergence(const Conclusions& conclusions,
                             const SamplerOptions& sampler,
                             std::int64_t dim,
                             std::vector<std::string>& texts) {
-  if (conclusions.ess_share && *conclusions.ess_share < kSmallEssShare) {
-    texts.push_back(
-        fmt::format("the importance weights are worth only {:.2g} % of the particles: do not trust "
-                    "log Z; fit longer, take more steps, or widen q0",
-                    100 * *conclusions.ess_share));
-  }
   if (sampler.hessian.trace == HessianTrace::kOff) return;  // the residual then lacks tr H
   const double limit = kLargeResidualPerDimension * static_cast<double>(dim);
   if (conclusions.stein_residual && *conclusions.stein_residual > limit) {
-    texts.push_back(
-        fmt::format("Stein's identity is off by {:.3g} (above {:.3g} = 0.1 D) at the last step: "
-                    "the particles have not reached the target; take more steps or fit longer",
-                    *conclusions.stein_residual, limit));
+    const bool weighted = conclusions.source == EstimateSource::kFlow;
+    texts.push_back(fmt::format(
+        "Stein's identity is off by {:.3g} (above {:.3g} = 0.1 D) at the last step: the particles "
+        "have not reached the target{}; take more steps or fit longer",
+        *conclusions.stein_residual, limit,
+        weighted ? ", for which the weights of the flow's draws make up" : ""));
   }
-}
-
-void warn_about_elbo(const Session& session,
-                     const Conclusions& conclusions,
-                     DensityMethod density,
-                     std::vector<std::string>& texts) {
-  const auto& trace = session.run().trace();
-  const double last = trace.back().elbo;
-  if (!conclusions.elbo || !std::isfinite(conclusions.elbo->standard_error)) return;
-  const auto lower = [](const TraceRow& a, const TraceRow& b) {
-    return std::isfinite(b.elbo) && (!std::isfinite(a.elbo) || a.elbo < b.elbo);
-  };
-  const TraceRow& best = *std::max_element(trace.begin(), trace.end(), lower);
-  const double fall = best.elbo - last;
-  const double noise = std::max(kElboNoise * conclusions.elbo->standard_error, kSmallElboFall);
-  if (!std::isfinite(fall) || fall <= noise) return;
-  texts.push_back(fmt::format(
-      "the ELBO was higher at step {} ({:.5g}) than at the end ({:.5g}): later steps add "
-      "more error of the {} density than they gain; take fewer --steps, smaller steps, "
-      "or --fit",
-      best.step, best.elbo, last, to_name(density)));
 }
 
 void warn_about_divergence(const Session& session,
@@ -168,7 +115,10 @@ void warn_about_steps(const Session& session,
   const auto& trace = session.run().trace();
   const std::int64_t clamped = clamped_steps(trace, settings.sampler.bound.clamp);
   const std::int64_t steps = session.run().state().step;
-  if (settings.sampler.step_size.rule != StepSizeRule::kBoundFraction && 2 * clamped > steps) {
+  const StepSizeRule rule = settings.sampler.step_size.rule;
+  const bool share_of_bound =
+      rule == StepSizeRule::kBoundFraction || rule == StepSizeRule::kLearnedBoundFraction;
+  if (!share_of_bound && 2 * clamped > steps) {
     texts.push_back(
         fmt::format("the step bound cut the step size in {} of {} steps: the bound decides, not "
                     "--step-size; take a smaller step size, or more steps",
@@ -184,7 +134,8 @@ void warn_about_steps(const Session& session,
   const double alive = trace.back().alive;
   if (alive < 1.0) {
     texts.push_back(fmt::format(
-        "truncation dropped {:.2g} % of the particles; the estimates are over the others",
+        "truncation dropped {:.2g} % of the particles; the estimates at the particles are over the "
+        "others",
         100 * (1 - alive)));
   }
 }
@@ -203,9 +154,8 @@ std::vector<std::string> warnings(const Session& session,
         "): matrix products are many times slower than they need be; install libopenblas0-openmp");
   }
   warn_about_learning(session, settings, texts);
-  warn_about_estimates(conclusions, texts);
+  warn_about_estimates(session, conclusions, settings, texts);
   warn_about_convergence(conclusions, settings.sampler, target.dim(), texts);
-  warn_about_elbo(session, conclusions, settings.sampler.density.method, texts);
   warn_about_divergence(session, settings.sampler, target.dim(), texts);
   warn_about_moves(session.run().trace(), texts);
   warn_about_steps(session, settings, texts);

@@ -48,7 +48,7 @@ void MetSvgdStepAndGradient(benchmark::State& run) {
   const auto sampler = make_sampler(options, parameters);
   const auto initial = InitialDistribution::from_parameters(parameters);
   for (auto _ : run) {
-    const Draws draws = initial.sample(1, run.range(0), Seed(4).generator());
+    const Draws draws = initial.sample_sets(1, run.range(0), Seed(4).generator());
     State state = sampler->init(*target, draws.particles, draws.log_q);
     state = sampler->step(*target, state, Seed(5).generator()).state;
     (state.log_q - state.log_density).mean().backward();

@@ -23,7 +23,7 @@ inline Draws particles(std::int64_t count, std::int64_t dim, Precision precision
   InitialOptions options;
   options.stddev = kInitialStddev;
   auto initial = InitialDistribution::from_options(options, dim, Seed(1));
-  Draws draws = initial.sample(1, count, Seed(2).generator());
+  Draws draws = initial.sample_sets(1, count, Seed(2).generator());
   if (precision == Precision::kSingle)
     draws = {draws.particles.to(c10::kFloat), draws.log_q.to(c10::kFloat)};
   return draws;

@@ -33,7 +33,8 @@ int main() try {
   fit_options.iterations = 100;
 
   auto parameters = ergon::starting_parameters(options, target.dim(), seed.child("parameters"));
-  ergon::ReverseKlFit fit(target, options, fit_options, parameters, seed.child("fit"));
+  ergon::ReverseKlFit fit(target, options, fit_options, parameters,
+                          {seed.child("fit"), seed.child("run")});
   while (!fit.finished()) fit.step();
 
   ergon::Run run(target, options, fit.best_parameters(), seed.child("run"));

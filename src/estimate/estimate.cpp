@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -39,14 +40,17 @@ Estimate mean_over_sets(const Tensor& values, const Tensor& alive) {
     const Tensor means = numbers.sum(1) / mask.sum(1);
     const double error =
         means.std(/*unbiased=*/true).item<double>() / std::sqrt(static_cast<double>(sets));
-    return {means.mean().item<double>(), error,
-            fmt::format("mean over {} sets of particles", sets)};
+    const double mean = means.mean().item<double>();
+    return {mean, error, fmt::format("mean over {} sets of particles", sets),
+            interval_around(mean, error, sets - 1)};
   }
   const double count = mask.sum().item<double>();
   const double mean = numbers.sum().item<double>() / count;
   const double variance =
       ((numbers - mean).pow(2) * mask).sum().item<double>() / std::max(count - 1, 1.0);
-  return {mean, std::sqrt(variance / count), "mean over one set, particles taken as independent"};
+  const double error = std::sqrt(variance / count);
+  return {mean, error, "mean over one set, particles taken as independent",
+          interval_around(mean, error)};
 }
 
 Estimate log_z_importance(const Tensor& log_weights, const Tensor& alive) {
@@ -56,8 +60,9 @@ Estimate log_z_importance(const Tensor& log_weights, const Tensor& alive) {
   if (sets < 2) {
     const double ess = importance_ess_share(log_weights, alive);
     const double count = mask.sum().item<double>();
-    return {value, std::sqrt(std::max(1 / ess - 1, 0.0) / count),
-            "importance weights of one set, particles taken as independent"};
+    const double error = std::sqrt(std::max(1 / ess - 1, 0.0) / count);
+    return {value, error, "importance weights of one set, particles taken as independent",
+            interval_around(value, error)};
   }
   // Jackknife: recompute without one set at a time.
   Tensor without = at::empty({sets}, at::kDouble);
@@ -70,7 +75,8 @@ Estimate log_z_importance(const Tensor& log_weights, const Tensor& alive) {
   const double error =
       std::sqrt(spread * static_cast<double>(sets - 1) / static_cast<double>(sets));
   return {value, error,
-          fmt::format("importance weights, jackknife over {} sets of particles", sets)};
+          fmt::format("importance weights, jackknife over {} sets of particles", sets),
+          interval_around(value, error, sets - 1)};
 }
 
 double importance_ess_share(const Tensor& log_weights, const Tensor& alive) {

@@ -16,6 +16,7 @@ void FitOptions::validate() const {
   require(gradient_clip > 0, "--fit-gradient-clip must be positive, got {}", gradient_clip);
   require(particles == 0 || particles >= 2,
           "--fit-particles must be 0 (as --particles) or at least 2, got {}", particles);
+  require(draws == 0 || draws >= 2, "--fit-draws must be 0 (256) or at least 2, got {}", draws);
   require(sets >= 1, "--fit-sets must be at least 1, got {}", sets);
   require(evaluate_every >= 1, "--fit-evaluate-every must be at least 1, got {}", evaluate_every);
 }

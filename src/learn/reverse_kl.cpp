@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "ergon/core/errors.hpp"
+#include "ergon/learn/flow_objective.hpp"
 #include "ergon/sampler/initial.hpp"
 #include "ergon/sampler/moves.hpp"
 #include "ergon/sampler/parameters.hpp"
@@ -20,6 +21,8 @@ namespace ergon {
 namespace {
 
 constexpr std::int64_t kHeldOutSets = 4;
+constexpr std::int64_t kFlowDraws = 256;
+constexpr std::int64_t kHeldOutFlowDraws = 8;  // times those of an iteration
 
 NamedTensors detached_copy(const NamedTensors& tensors) {
   NamedTensors copy;
@@ -50,6 +53,21 @@ void from_bytes(const Tensor& bytes, torch::optim::Adam& optimizer) {
   optimizer.load(archive);
 }
 
+// What the sampler cannot use is refused, not ignored.
+void require_fit_options_apply(const SamplerOptions& sampler, const FitOptions& fit) {
+  require(tracks_density(sampler.kind),
+          "{} tracks no density, so there is nothing to fit: use --sampler stein-flow, met-svgd or "
+          "p-svgd, or leave --fit out",
+          to_name(sampler.kind));
+  const bool flow = sampler.kind == SamplerKind::kSteinFlow;
+  require(
+      !flow || (fit.sets == 1 && fit.particles == 0),
+      "--fit-sets and --fit-particles belong to samplers whose particles are fitted; stein-flow "
+      "is fitted with --particles, --sets and --fit-draws");
+  require(flow || fit.draws == 0, "--fit-draws belongs to --sampler stein-flow, not to {}",
+          to_name(sampler.kind));
+}
+
 }  // namespace
 
 const std::vector<std::string>& fit_columns() {
@@ -72,6 +90,7 @@ struct ReverseKlFit::Implementation {
   SamplerOptions sampler_options;
   FitOptions options;
   Seed seed;
+  Seed run_seed;
   NamedTensors parameters{};  // leaves; the learned ones require gradients
   std::vector<Tensor> learned{};
   std::unique_ptr<Sampler> sampler{};
@@ -94,7 +113,7 @@ struct ReverseKlFit::Implementation {
     const auto initial = InitialDistribution::from_parameters(parameters);
     const std::int64_t particles =
         options.particles > 0 ? options.particles : sampler_options.particles;
-    const Draws start = initial.sample(sets, particles, draws.child("initial").generator());
+    const Draws start = initial.sample_sets(sets, particles, draws.child("initial").generator());
     State state = sampler->init(target, start.particles, start.log_q);
     for (std::int64_t step = 0; step < sampler_options.steps.steps; ++step) {
       state = sampler
@@ -105,9 +124,20 @@ struct ReverseKlFit::Implementation {
     return live_mean(survivors_log_q(state) - state.log_density, state.alive).mean();
   }
 
+  // The same over fresh draws through the flow of the run's support.
+  Tensor flow(std::int64_t times, Seed draws) const {
+    const std::int64_t count = options.draws > 0 ? options.draws : kFlowDraws;
+    return flow_objective(target, sampler_options, parameters, run_seed, times * count,
+                          draws.child("flow").generator());
+  }
+
+  bool fits_flow() const { return sampler_options.kind == SamplerKind::kSteinFlow; }
+
   double evaluate_held_out() const {
     const at::NoGradGuard no_grad;
-    return objective(kHeldOutSets, seed.child("held-out")).item<double>();
+    const Seed draws = seed.child("held-out");
+    return (fits_flow() ? flow(kHeldOutFlowDraws, draws) : objective(kHeldOutSets, draws))
+        .item<double>();
   }
 
   // The objective's gradient, in the learned tensors; false where the particles left the target's
@@ -116,8 +146,8 @@ struct ReverseKlFit::Implementation {
     row.objective = row.gradient_norm = std::numeric_limits<double>::quiet_NaN();
     for (Tensor& tensor : learned) tensor.mutable_grad() = Tensor();
     try {
-      const Tensor loss =
-          objective(options.sets, seed.child("draws", static_cast<std::uint64_t>(row.iteration)));
+      const Seed draws = seed.child("draws", static_cast<std::uint64_t>(row.iteration));
+      const Tensor loss = fits_flow() ? flow(1, draws) : objective(options.sets, draws);
       row.objective = loss.item<double>();
       loss.backward();
     } catch (const InvalidInput&) {
@@ -187,14 +217,12 @@ ReverseKlFit::ReverseKlFit(const LogDensity& target,
                            const SamplerOptions& sampler,
                            const FitOptions& fit,
                            NamedTensors parameters,
-                           Seed seed)
-    : implementation_(new Implementation{target, sampler, fit, seed}) {
+                           Seeds seeds)
+    : implementation_(new Implementation{target, sampler, fit, seeds.fit, seeds.run}) {
   Implementation& self = *implementation_;
   sampler.validate();
   fit.validate();
-  require(sampler.kind != SamplerKind::kSvgd,
-          "svgd tracks no density, so there is nothing to fit: use --sampler p-svgd or met-svgd, "
-          "or leave --fit out");
+  require_fit_options_apply(sampler, fit);
   require(
       sampler.steps.steps > 0 || sampler.initial.fitting == InitialFitting::kLearned,
       "with --steps 0 there is only q0 to fit: choose --initial-fitting learned, or take steps");

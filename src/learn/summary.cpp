@@ -18,7 +18,8 @@ bool depends_on_particles(BandwidthRule rule) {
 }
 
 bool depends_on_particles(StepSizeRule rule) {
-  return rule == StepSizeRule::kBoundFraction || rule == StepSizeRule::kNetwork;
+  return rule == StepSizeRule::kBoundFraction || rule == StepSizeRule::kLearnedBoundFraction ||
+         rule == StepSizeRule::kNetwork;
 }
 
 // The joint Jacobian holds bandwidth and step size constant. Then log q(X) is exact where they are.

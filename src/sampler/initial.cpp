@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 #include "ergon/core/errors.hpp"
 
@@ -34,9 +35,9 @@ InitialDistribution InitialDistribution::from_parameters(const NamedTensors& par
           find_tensor(parameters, "initial.log_stddev", "sampler parameters")};
 }
 
-Draws InitialDistribution::sample(std::int64_t sets,
-                                  std::int64_t particles,
-                                  Generator generator) const {
+Draws InitialDistribution::sample_sets(std::int64_t sets,
+                                       std::int64_t particles,
+                                       Generator generator) const {
   const auto components = mean_.size(0);
   const auto dim = mean_.size(1);
   const Tensor noise = draw::normal_like(
@@ -52,6 +53,13 @@ Draws InitialDistribution::sample(std::int64_t sets,
   }
   return {x, log_prob(x)};
 }
+
+Draws InitialDistribution::sample_with_log_prob(std::int64_t count, Generator generator) const {
+  const Draws one_set = sample_sets(1, count, std::move(generator));
+  return {one_set.particles.squeeze(0), one_set.log_q.squeeze(0)};
+}
+
+std::int64_t InitialDistribution::dim() const { return mean_.size(1); }
 
 Tensor InitialDistribution::log_prob(const Tensor& x) const {
   const double normaliser = 0.5 * static_cast<double>(mean_.size(1)) * std::log(2 * M_PI);

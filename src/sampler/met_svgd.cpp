@@ -9,7 +9,9 @@
 #include "ergon/sampler/initial.hpp"
 #include "ergon/sampler/moves.hpp"
 #include "ergon/sampler/parameters.hpp"
+#include "ergon/sampler/stein_mh.hpp"
 #include "ergon/sampler/stein_samplers.hpp"
+#include "ergon/stein/fixed_support.hpp"
 #include "ergon/stein/jacobian.hpp"
 #include "ergon/stein/joint.hpp"
 #include "ergon/stein/metropolis.hpp"
@@ -26,6 +28,7 @@ constexpr double kSeriesTolerance = 0.01;  // of log det, for the last term of t
 
 // What one step knows about the velocity field at its particles.
 struct Field {
+  Tensor bandwidth;  // (...)
   stein::KernelMatrix kernel;
   Tensor velocity;        // (..., M, D)
   Tensor trace;           // (..., M)           tr A_i as the density takes it
@@ -78,6 +81,7 @@ Field evaluate_field(const LogDensity& target,
                      const Tensor& bandwidth,
                      Generator generator) {
   Field field;
+  field.bandwidth = bandwidth;
   field.kernel = stein::kernel_matrix(state.particles, bandwidth, state.alive);
   const auto [velocity, drift] = stein::velocity_and_trace(field.kernel, state.score);
   field.velocity = velocity;
@@ -152,7 +156,7 @@ Tensor squared_norm(const LogDensity& target,
   return image.pow(2).sum(-1).mean(0);
 }
 
-// The bound of (15) or (16), without a graph; undefined when there is none.
+// The bound of (15), (16) or (22), without a graph; undefined when there is none.
 Tensor step_bound(const LogDensity& target,
                   const SamplerOptions& options,
                   const State& state,
@@ -160,6 +164,9 @@ Tensor step_bound(const LogDensity& target,
                   Generator generator) {
   if (options.bound.bound == StepBound::kNone) return {};
   const at::NoGradGuard no_grad;
+  if (options.bound.bound == StepBound::kCertified) {
+    return options.bound.safety / stein::lipschitz_bound(support_of(state, field.bandwidth));
+  }
   const Tensor squared = squared_norm(target, options, state, field, generator);
   if (options.bound.bound == StepBound::kEigenvalue) {
     return stein::eigenvalue_bound(field.trace, squared, state.particles.size(-1),
@@ -369,6 +376,7 @@ Transition MetSvgd::step(const LogDensity& target, const State& state, Generator
 std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
                                       const NamedTensors& parameters) {
   if (options.kind == SamplerKind::kSvgd) return std::make_unique<Svgd>(options);
+  if (options.kind == SamplerKind::kSteinMh) return std::make_unique<SteinMh>(options);
   return std::make_unique<MetSvgd>(options, parameters);
 }
 

@@ -68,6 +68,10 @@ std::int64_t reject_nonfinite(State& state) {
   return lost.sum().item<std::int64_t>();
 }
 
+stein::Support support_of(const State& state, const Tensor& bandwidth) {
+  return {state.particles, state.score, bandwidth, state.alive};
+}
+
 State select(const Tensor& chosen, const State& a, const State& b) {
   State state = a;
   const Tensor rows = chosen.unsqueeze(-1);

@@ -1,6 +1,7 @@
 #include "ergon/sampler/options.hpp"
 
 #include <cmath>
+#include <string>
 
 namespace ergon {
 namespace {
@@ -29,7 +30,11 @@ bool is_learned(BandwidthRule rule) {
 
 bool is_learned(StepSizeRule rule) {
   return rule == StepSizeRule::kLearned || rule == StepSizeRule::kLearnedPerStep ||
-         rule == StepSizeRule::kNetwork;
+         rule == StepSizeRule::kLearnedBoundFraction || rule == StepSizeRule::kNetwork;
+}
+
+bool is_share_of_bound(StepSizeRule rule) {
+  return rule == StepSizeRule::kBoundFraction || rule == StepSizeRule::kLearnedBoundFraction;
 }
 
 void validate(const InitialOptions& initial) {
@@ -97,18 +102,20 @@ void validate(const DensityOptions& density, const ControlOptions& control) {
           "--control-probability must lie in [0, 1], got {}", control.probability);
 }
 
-// svgd tracks no density: everything that needs one, or would change one, is refused.
-void validate_svgd(const SamplerOptions& options) {
-  const char* advice =
-      "svgd tracks no density and learns nothing; use --sampler met-svgd, or leave";
+// svgd and stein-mh track no density: everything that needs one, or would change one, is refused.
+void validate_without_density(const SamplerOptions& options) {
+  const std::string advice = fmt::format(
+      "{} tracks no density and learns nothing; use --sampler stein-flow or met-svgd, or leave",
+      to_name(options.kind));
   require(!is_learned(options.bandwidth.rule), "{} --bandwidth {} out", advice,
           to_name(options.bandwidth.rule));
   require(!is_learned(options.step_size.rule), "{} --step-size {} out", advice,
           to_name(options.step_size.rule));
   require(options.initial.fitting == InitialFitting::kFixed, "{} --initial-fitting learned out",
           advice);
-  require(options.bound.bound == StepBound::kNone, "{} --bound {} out", advice,
-          to_name(options.bound.bound));
+  const StepBound own =
+      options.kind == SamplerKind::kSteinMh ? StepBound::kCertified : StepBound::kNone;
+  require(options.bound.bound == own, "{} --bound {} out", advice, to_name(options.bound.bound));
   require(options.control.control == DivergenceControl::kNone, "{} --control {} out", advice,
           to_name(options.control.control));
   require(options.hessian.trace == HessianTrace::kOff, "{} --hessian {} out", advice,
@@ -121,11 +128,28 @@ void validate_svgd(const SamplerOptions& options) {
           to_name(options.steps.stopping));
 }
 
+void validate_stein_flow(const SamplerOptions& options) {
+  require(options.bound.bound == StepBound::kCertified,
+          "stein-flow needs steps that are invertible on all of R^D: leave --bound {} out",
+          to_name(options.bound.bound));
+  require(options.control.control == DivergenceControl::kNone,
+          "stein-flow's steps are maps that leave no particle out: leave --control {} out",
+          to_name(options.control.control));
+}
+
 }  // namespace
 
 void SamplerOptions::validate() const {
-  if (kind == SamplerKind::kSvgd) validate_svgd(*this);
-  require_count("particles", particles, 2);
+  if (!tracks_density(kind)) validate_without_density(*this);
+  if (kind == SamplerKind::kSteinFlow) validate_stein_flow(*this);
+  require(precondition == Precondition::kNone || kind == SamplerKind::kSteinFlow,
+          "--precondition {} belongs to --sampler stein-flow", to_name(precondition));
+  require(halves == Halves::kRandom || kind == SamplerKind::kSteinMh,
+          "--halves {} belongs to --sampler stein-mh", to_name(halves));
+  require(refresh == Refresh::kNone || kind == SamplerKind::kSteinMh,
+          "--refresh {} belongs to --sampler stein-mh", to_name(refresh));
+  require_positive("refresh-step-size", refresh_step_size);
+  require_count("particles", particles, kind == SamplerKind::kSteinMh ? 4 : 2);
   require_count("sets", sets, 1);
   ergon::validate(initial);
   ergon::validate(bandwidth);
@@ -137,12 +161,19 @@ void SamplerOptions::validate() const {
   ergon::validate(bound);
   ergon::validate(density, control);
   require(
-      step_size.rule != StepSizeRule::kBoundFraction || bound.bound != StepBound::kNone,
-      "--step-size bound-fraction needs a bound: choose --bound frobenius, eigenvalue or spectral");
+      !is_share_of_bound(step_size.rule) || bound.bound != StepBound::kNone,
+      "--step-size {} needs a bound: choose --bound certified, frobenius, eigenvalue or spectral",
+      to_name(step_size.rule));
   require(step_size.rule != StepSizeRule::kBoundFraction || step_size.value <= 1,
           "--step-size-value is the share of the bound for bound-fraction and must not exceed 1, "
           "got {}",
           step_size.value);
+  require(step_size.rule != StepSizeRule::kLearnedBoundFraction || step_size.value < 1,
+          "--step-size-value is where the share of the bound starts for learned-bound-fraction and "
+          "must be below 1, got {}",
+          step_size.value);
+  require(bound.bound != StepBound::kCertified || bound.safety < 1,
+          "--bound-safety must be below 1 for --bound certified, got {}", bound.safety);
   require(density.method == DensityMethod::kFirstOrder || hessian.trace != HessianTrace::kOff,
           "--density {} needs the Hessian: choose --hessian exact or hutchinson",
           to_name(density.method));
@@ -154,6 +185,13 @@ void SamplerOptions::validate() const {
           "--stopping stein-identity needs the trace of the Hessian: without it Stein's identity "
           "does not hold at the target; choose "
           "--hessian hutchinson or exact");
+  const bool median =
+      bandwidth.rule == BandwidthRule::kMedian || bandwidth.rule == BandwidthRule::kMmd;
+  require(
+      kind != SamplerKind::kSteinMh || !median || particles >= 6,
+      "--bandwidth {} under stein-mh is that of half the particles and needs at least 6 of them, "
+      "got --particles {}",
+      to_name(bandwidth.rule), particles);
   require(particles > 2 ||
               (bandwidth.rule != BandwidthRule::kMedian && bandwidth.rule != BandwidthRule::kMmd),
           "--bandwidth {} needs at least 3 particles: the median over 2 particles' pairs is zero",
@@ -183,12 +221,36 @@ SamplerOptions sampler_preset(SamplerKind kind) {
       options.bandwidth.rule = BandwidthRule::kLearnedPerStep;
       options.step_size.rule = StepSizeRule::kLearnedPerStep;
       break;
+    case SamplerKind::kSteinFlow:
+      options.initial.fitting = InitialFitting::kLearned;
+      options.bandwidth.rule = BandwidthRule::kLearnedPerStep;
+      options.bandwidth.value = 2.0;
+      options.step_size.rule = StepSizeRule::kLearnedBoundFraction;
+      options.step_size.value = 0.5;
+      options.steps.steps = 20;
+      options.bound.bound = StepBound::kCertified;
+      options.bound.safety = 0.9;
+      options.sets = 1;
+      break;
+    case SamplerKind::kSteinMh:
+      options.hessian.trace = HessianTrace::kOff;
+      options.step_size.rule = StepSizeRule::kBoundFraction;
+      options.step_size.value = 1.0;
+      options.bound.bound = StepBound::kCertified;
+      options.bound.safety = 0.9;
+      options.particles = 20;
+      options.refresh = Refresh::kLangevin;
+      break;
   }
   return options;
 }
 
 const std::vector<SamplerDescription>& sampler_catalogue() {
   static const std::vector<SamplerDescription> catalogue = {
+      {SamplerKind::kSteinFlow,
+       "SVGD as a normalizing flow: fresh draws through recorded steps under a certified bound, "
+       "exact density; learned bandwidths, step sizes and q0",
+       "ours: docs/maths/stein_flow.md"},
       {SamplerKind::kSvgd, "Stein variational gradient descent; particles without a density",
        "Liu and Wang, NeurIPS 2016"},
       {SamplerKind::kPSvgd,
@@ -199,6 +261,10 @@ const std::vector<SamplerDescription>& sampler_catalogue() {
        "MET-SVGD: learned bandwidths, step sizes and q0, trace-of-Hessian term, step bound; "
        "Metropolis-Hastings on request",
        "Messaoud et al., ICML 2026"},
+      {SamplerKind::kSteinMh,
+       "exact Metropolis-Hastings with Stein moves on complementary halves: Markov chains that "
+       "leave the target invariant",
+       "ours: docs/maths/stein_mh.md"},
   };
   return catalogue;
 }
@@ -235,6 +301,7 @@ ERGON_NAMES(StepSizeRule) = {
     {StepSizeRule::kBoundFraction, "bound-fraction", "--step-size-value times the step bound"},
     {StepSizeRule::kLearned, "learned", "one number, moved by --fit"},
     {StepSizeRule::kLearnedPerStep, "learned-per-step", "one number a step, moved by --fit"},
+    {StepSizeRule::kLearnedBoundFraction, "learned-bound-fraction", "a share of the step bound a step, moved by --fit"},
     {StepSizeRule::kNetwork, "network", "a network of the particles' mean, moved by --fit"}} ERGON_NAMES_END
 ERGON_NAMES(StepSizeSchedule) = {
     {StepSizeSchedule::kConstant, "constant", "no decay"},
@@ -253,7 +320,8 @@ ERGON_NAMES(StepBound) = {
     {StepBound::kNone, "none", "no bound"},
     {StepBound::kFrobenius, "frobenius", "epsilon < alpha / max_i |A_i|_F, the published condition"},
     {StepBound::kEigenvalue, "eigenvalue", "Wolkowicz-Styan bound, as the public reference implementation"},
-    {StepBound::kSpectral, "spectral", "epsilon < alpha / max_i sigma_max(A_i)"}} ERGON_NAMES_END
+    {StepBound::kSpectral, "spectral", "epsilon < alpha / max_i sigma_max(A_i)"},
+    {StepBound::kCertified, "certified", "epsilon < alpha / Lip: the step is a diffeomorphism of all of R^D"}} ERGON_NAMES_END
 ERGON_NAMES(Clamp) = {
     {Clamp::kHard, "hard", "min(epsilon, bound)"},
     {Clamp::kLeaky, "leaky", "bound - 1e-5 (epsilon - bound) above the bound: keeps a gradient"}} ERGON_NAMES_END
@@ -286,7 +354,19 @@ ERGON_NAMES(Stopping) = {
 ERGON_NAMES(SamplerKind) = {
     {SamplerKind::kSvgd, "svgd", "Stein variational gradient descent"},
     {SamplerKind::kPSvgd, "p-svgd", "parametrised SVGD, as in S2AC"},
-    {SamplerKind::kMetSvgd, "met-svgd", "MET-SVGD"}} ERGON_NAMES_END
+    {SamplerKind::kMetSvgd, "met-svgd", "MET-SVGD"},
+    {SamplerKind::kSteinFlow, "stein-flow", "MET-SVGD as a normalizing flow with an exact density"},
+    {SamplerKind::kSteinMh, "stein-mh", "exact Metropolis-Hastings with Stein moves"}} ERGON_NAMES_END
+ERGON_NAMES(Precondition) = {
+    {Precondition::kNone, "none", "the target's own coordinates"},
+    {Precondition::kDiagonal, "diagonal", "z with x = m + L z, L diagonal; m and L moved by --fit"},
+    {Precondition::kFull, "full", "the same with a lower triangular L"}} ERGON_NAMES_END
+ERGON_NAMES(Refresh) = {
+    {Refresh::kNone, "none", "Stein moves alone"},
+    {Refresh::kLangevin, "langevin", "a Metropolis-adjusted Langevin move"}} ERGON_NAMES_END
+ERGON_NAMES(Halves) = {
+    {Halves::kRandom, "random", "at random"},
+    {Halves::kAlternating, "alternating", "once for all"}} ERGON_NAMES_END
 ERGON_NAMES(Precision) = {
     {Precision::kDouble, "double", "64-bit"},
     {Precision::kSingle, "single", "32-bit"}} ERGON_NAMES_END

@@ -82,14 +82,34 @@ void add_log_value(NamedTensors& parameters,
                           at::full(shape, std::log(value), at::kDouble));
 }
 
+// The map that takes the standard q⁰ of the family to the options' one, and that q⁰.
+void add_precondition(NamedTensors& parameters,
+                      const SamplerOptions& options,
+                      const InitialDistribution& initial) {
+  const auto dim = initial.mean().size(1);
+  const Tensor location = at::tensor(options.initial.mean, at::kDouble).expand({dim}).clone();
+  parameters.emplace_back("initial.mean", (initial.mean() - location) / options.initial.stddev);
+  parameters.emplace_back("initial.log_stddev", at::zeros_like(initial.log_stddev()));
+  parameters.emplace_back("precondition.location", location);
+  parameters.emplace_back("precondition.log_diagonal",
+                          at::full({dim}, std::log(options.initial.stddev), at::kDouble));
+  if (options.precondition == Precondition::kFull) {
+    parameters.emplace_back("precondition.lower", at::zeros({dim, dim}, at::kDouble));
+  }
+}
+
 }  // namespace
 
 NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim, Seed seed) {
   NamedTensors parameters;
   const auto initial =
       InitialDistribution::from_options(options.initial, dim, seed.child("initial"));
-  parameters.emplace_back("initial.mean", initial.mean());
-  parameters.emplace_back("initial.log_stddev", initial.log_stddev());
+  if (options.precondition == Precondition::kNone) {
+    parameters.emplace_back("initial.mean", initial.mean());
+    parameters.emplace_back("initial.log_stddev", initial.log_stddev());
+  } else {
+    add_precondition(parameters, options, initial);
+  }
 
   const std::int64_t steps = std::max<std::int64_t>(options.steps.steps, 1);
   const BandwidthOptions& bandwidth = options.bandwidth;
@@ -107,6 +127,10 @@ NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim
   if (step_size.rule == StepSizeRule::kLearnedPerStep) {
     add_log_value(parameters, kStepSize, step_size.value, {steps});
   }
+  if (step_size.rule == StepSizeRule::kLearnedBoundFraction) {
+    const double logit = std::log(step_size.value / (1 - step_size.value));
+    parameters.emplace_back("step_size.logit_value", at::full({steps}, logit, at::kDouble));
+  }
   if (step_size.rule == StepSizeRule::kNetwork) {
     add_network(parameters, kStepSize, dim, step_size.hidden, seed.child(kStepSize).generator());
   }
@@ -121,7 +145,13 @@ std::vector<std::string> learned_names(const SamplerOptions& options) {
       starting_parameters(options, static_cast<std::int64_t>(options.initial.mean.size()), Seed(0));
   for (const auto& [name, tensor] : type_only) {
     const bool initial = name.rfind("initial.", 0) == 0;
-    if (!initial || options.initial.fitting == InitialFitting::kLearned) names.push_back(name);
+    const bool affine = name.rfind("precondition.", 0) == 0;
+    // A preconditioned Gaussian q⁰ is moved by the map alone.
+    const bool standard = initial && options.precondition != Precondition::kNone &&
+                          options.initial.family == InitialFamily::kGaussian;
+    const bool fixed = options.initial.fitting == InitialFitting::kFixed;
+    if (standard || (fixed && (initial || affine))) continue;
+    names.push_back(name);
   }
   return names;
 }
@@ -143,6 +173,19 @@ NamedTensors check_parameters(const SamplerOptions& options,
         name, found.scalar_type() == start.scalar_type() ? found : found.to(start.scalar_type()));
   }
   return checked;
+}
+
+std::optional<AffineMap> precondition_map(const NamedTensors& parameters) {
+  Tensor location, diagonal, lower;
+  for (const auto& [name, tensor] : parameters) {
+    if (name == "precondition.location") location = tensor;
+    if (name == "precondition.log_diagonal") diagonal = tensor;
+    if (name == "precondition.lower") lower = tensor;
+  }
+  if (!location.defined()) return std::nullopt;
+  Tensor scale = at::diag(diagonal.exp());
+  if (lower.defined()) scale = scale + lower.tril(-1);
+  return AffineMap(location, scale);
 }
 
 Tensor bandwidth_at(const BandwidthOptions& options,
@@ -216,6 +259,11 @@ Tensor step_size_at(const SamplerOptions& sampler,
       case StepSizeRule::kLearned:
       case StepSizeRule::kLearnedPerStep:
         return learned(parameters, kStepSize, particles, state.step);
+      case StepSizeRule::kLearnedBoundFraction: {
+        const Tensor& logit =
+            find_tensor(parameters, "step_size.logit_value", "sampler parameters");
+        return logit.select(0, std::min(state.step, logit.size(0) - 1)).sigmoid() * bound;
+      }
       case StepSizeRule::kNetwork:
         return options.value * evaluate_network(parameters, kStepSize, particle_mean(state)).exp();
     }

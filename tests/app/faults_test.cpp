@@ -46,7 +46,7 @@ void expect_all_refused(const Workspace& here, const std::vector<Fault>& faults)
 TEST(AppFaults, UnknownWordsNameTheNearestAndTheAlternatives) {
   expect_all_refused(
       Workspace(),
-      {{{"sampel"}, {"unknown command 'sampel'", "did you mean sample?", "entropy-table"}},
+      {{{"sampel"}, {"unknown command 'sampel'", "did you mean sample?", "study"}},
        {{"sample", "gausian"}, {"unknown target 'gausian'", "did you mean gaussian?", "mixture-4"}},
        {{"targets", "funel"}, {"did you mean funnel?"}},
        {{"samplers", "pSVGD"}, {"unknown sampler", "p-svgd, met-svgd"}},
@@ -56,7 +56,8 @@ TEST(AppFaults, UnknownWordsNameTheNearestAndTheAlternatives) {
         {"unknown option --bandwith", "did you mean --bandwidth?"}},
        {{"sample", "gaussian", "--bandwidth", "medain"},
         {"--bandwidth", "medain", "did you mean median?", "fixed, per-step"}},
-       {{"entropy-table", "--only", "gauss"}, {"unknown row 'gauss'", "gaussian-worked"}}});
+       {{"study", "learned-entropy", "--only", "gauss"},
+        {"unknown row 'gauss'", "gaussian-worked"}}});
 }
 
 TEST(AppFaults, MalformedValuesAreRefused) {
@@ -75,7 +76,7 @@ TEST(AppFaults, MalformedValuesAreRefused) {
        {{"sample", "gaussian", "--seed", "-3"}, {"--seed"}},
        {{"sample", "gaussian", "--threads", "0"}, {"--threads"}},
        {{"sample", "gaussian", "--particles", "1"}, {"--particles"}},
-       {{"entropy-table", "--seeds", "4-1"}, {"--seeds"}}});
+       {{"study", "learned-entropy", "--seeds", "4-1"}, {"--seeds"}}});
 }
 
 TEST(AppFaults, OptionsThatContradictEachOtherAreRefused) {
@@ -83,13 +84,52 @@ TEST(AppFaults, OptionsThatContradictEachOtherAreRefused) {
       Workspace(),
       {{{"sample", "gaussian", "--sampler", "svgd", "--fit", "10"}, {"--fit", "met-svgd"}},
        {{"sample", "gaussian", "--sampler", "svgd", "--bound", "frobenius"}, {"svgd", "frobenius"}},
-       {{"sample", "gaussian", "--density", "joint", "--control", "metropolis-hastings"},
+       {{"sample", "gaussian", "--sampler", "met-svgd", "--density", "joint", "--control",
+         "metropolis-hastings"},
         {"joint", "metropolis-hastings"}},
        {{"sample", "gaussian", "--bandwidth", "per-step"}, {"--bandwidth-values"}},
-       {{"sample", "gaussian", "--step-size", "bound-fraction", "--bound", "none"}, {"bound"}},
+       {{"sample", "gaussian", "--sampler", "met-svgd", "--step-size", "bound-fraction", "--bound",
+         "none"},
+        {"--step-size bound-fraction", "needs a bound"}},
        {{"sample", "ring", "--dim", "3"}, {"ring", "dim"}},
        {{"sample", "gaussian", "--animate", "--no-figures"}, {"--animate"}},
        {{"sample", "logistic"}, {"data"}}});
+}
+
+TEST(AppFaults, OptionsOfTheFlowAndTheChainsAreCheckedBeforeWork) {
+  const Words gaussian = {"sample", "gaussian"};
+  const auto with = [&](const Words& more) {
+    Words words = gaussian;
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  };
+  expect_all_refused(
+      Workspace(),
+      {{with({"--estimate", "flows"}), {"--estimate", "did you mean flow?"}},
+       {with({"--draws", "1"}), {"--draws", "at least 2", "got 1"}},
+       {with({"--flow-safety", "1"}), {"--flow-safety", "between 0 and 1"}},
+       {with({"--flow-terms", "0"}), {"--flow-terms", "at least 1"}},
+       {with({"--flow-probes", "0"}), {"--flow-probes", "at least 1"}},
+       {with({"--defensive-share", "1.5"}), {"--defensive-share", "between 0 and 1", "1.5"}},
+       {with({"--defensive-scale", "0"}), {"--defensive-scale", "positive"}},
+       {with({"--bound", "none"}), {"stein-flow", "--bound none"}},
+       {with({"--control", "truncation"}), {"stein-flow", "--control truncation"}},
+       {with({"--halves", "alternating"}), {"--halves", "stein-mh"}},
+       {with({"--sampler", "met-svgd", "--precondition", "full"}),
+        {"--precondition full", "stein-flow"}},
+       {with({"--sampler", "stein-mh", "--fit", "10"}), {"--fit", "stein-flow"}},
+       {with({"--sampler", "stein-mh", "--particles", "3"}), {"--particles", "at least 4"}},
+       {with({"--sampler", "met-svgd", "--fit", "2", "--fit-draws", "9"}),
+        {"--fit-draws", "stein-flow"}}});
+}
+
+TEST(AppFaults, ARecordThatWouldNotFitInMemoryIsRefusedBeforeWork) {
+  const Words words = {"sample",  "standard-normal", "--dim",    "1000",    "--particles",
+                       "1000",    "--sets",          "1000",     "--steps", "10000",
+                       "--quiet", "--sampler",       "met-svgd", "--fit",   "1"};
+  expect_all_refused(Workspace(), {{words,
+                                    {"not enough memory to record this run", "--steps", "--sets",
+                                     "--particles", "--estimate particles"}}});
 }
 
 TEST(AppFaults, ConfigurationFilesAreReadStrictly) {
@@ -157,6 +197,10 @@ TEST(AppFaults, AFullDiskLeavesACheckpointAndNoHalfWrittenFile) {
   // Room for a checkpoint of the ten particles, but not for the samples of a thousand steps' trace.
   const Words words = {"sample",
                        "gaussian-worked",
+                       "--sampler",
+                       "met-svgd",
+                       "--estimate",
+                       "particles",
                        "--particles",
                        "10",
                        "--sets",
@@ -176,6 +220,16 @@ TEST(AppFaults, AFullDiskLeavesACheckpointAndNoHalfWrittenFile) {
   const Outcome resumed = here.run({"sample", "--resume", "run", "--quiet"});
   EXPECT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_TRUE(here.has("run/result.json"));
+}
+
+TEST(AppFaults, ADiskWithoutRoomForTheDrawsKeepsTheRunToResume) {
+  const Workspace here;
+  Words words = small_run({"--out", "run", "--draws", "3000"});
+  expect_refused(here.run(words, 65536), {"run/draws.npz", "ergon sample --resume run"});
+  EXPECT_FALSE(here.has("run/result.json"));
+  const Outcome resumed = here.run({"sample", "--resume", "run", "--quiet"});
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(here.json("run/result.json")["draws"], 3000);
 }
 
 TEST(AppFaults, ADiskWithoutRoomForTheFirstCheckpointIsLeftAsItWas) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
+#include <sstream>
 
 #include "program.hpp"
 
@@ -14,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const Words kCommands = {"sample", "targets", "samplers", "entropy-table"};
+const Words kCommands = {"sample", "targets", "samplers", "study"};
 
 TEST(AppHelp, EveryCommandHasAPageWithUsageAndExamples) {
   const Workspace here;
@@ -48,7 +50,7 @@ TEST(AppHelp, TheVersionIsOneLine) {
 TEST(AppHelp, SampleGroupsItsOptionsAndExplainsEveryChoice) {
   const std::string page = Workspace().run({"sample", "--help"}).out;
   for (const char* group : {"Target", "Initial distribution", "Bandwidth", "Step size",
-                            "Step bound", "Fit", "Output"}) {
+                            "Step bound", "Estimates", "Fit", "Output"}) {
     EXPECT_THAT(page, HasSubstr("\n" + std::string(group) + "\n"));
   }
   EXPECT_THAT(page, HasSubstr("sigma^2 = median(r^2)"));
@@ -59,6 +61,18 @@ TEST(AppHelp, SampleShowsTheDefaultsOfTheChosenSampler) {
   EXPECT_THAT(here.run({"sample", "--sampler", "p-svgd", "--help"}).out,
               HasSubstr("divergence control [truncation]"));
   EXPECT_THAT(here.run({"sample", "--help"}).out, HasSubstr("divergence control [none]"));
+}
+
+TEST(AppHelp, NoGroupOfOptionsIsTornApart) {
+  std::istringstream page(Workspace().run({"sample", "--help"}).out);
+  Words headings;
+  for (std::string line; std::getline(page, line);) {
+    if (!line.empty() && line[0] >= 'A' && line[0] <= 'Z' && line.size() < 40)
+      headings.push_back(line);
+  }
+  const std::set<std::string> different(headings.begin(), headings.end());
+  EXPECT_GT(headings.size(), 10u);
+  EXPECT_EQ(different.size(), headings.size());
 }
 
 TEST(AppHelp, NoLineIsTooWideForATerminal) {
@@ -103,8 +117,10 @@ TEST(AppHelp, ListsComeAsJsonToo) {
   EXPECT_GT(targets.size(), 10u);
   EXPECT_TRUE(targets[0].contains("definition"));
   const Json samplers = Json::parse(here.run({"samplers", "--json"}).out);
-  EXPECT_EQ(samplers.size(), 3u);
-  EXPECT_EQ(samplers[1]["options"]["control"], "truncation");
+  ASSERT_EQ(samplers.size(), 5u);
+  EXPECT_EQ(samplers[0]["name"], "stein-flow");
+  EXPECT_EQ(samplers[2]["name"], "p-svgd");
+  EXPECT_EQ(samplers[2]["options"]["control"], "truncation");
 }
 
 TEST(AppHelp, SamplersDescribesOneOptionByOption) {

@@ -11,14 +11,21 @@ enum class Kind {
   kNumber,
   kNumberOrNull,
   kCount,
+  kCountOrNull,
   kList,
+  kListOrNull,
   kObject,
   kObjectOrNull,
-  kEstimateOrNull
+  kEstimateOrNull,
+  kTextOrNull
 };
 
 bool is_estimate(const Json& json) {
-  return json.is_object() && json.size() == 3 && json.contains("estimate") &&
+  const Json interval = json.is_object() ? json.value("interval", Json()) : Json();
+  const bool two_numbers = interval.is_array() && interval.size() == 2 && interval[0].is_number() &&
+                           interval[1].is_number();
+  return json.is_object() && json.size() == 4 && json.contains("interval") &&
+         (interval.is_null() || two_numbers) && json.contains("estimate") &&
          (json["estimate"].is_number() || json["estimate"].is_null()) &&
          json.contains("standard_error") &&
          (json["standard_error"].is_number() || json["standard_error"].is_null()) &&
@@ -35,6 +42,12 @@ bool is_of(const Json& json, Kind kind) {
       return json.is_number() || json.is_null();
     case Kind::kCount:
       return json.is_number_integer() && json >= 0;
+    case Kind::kCountOrNull:
+      return json.is_null() || (json.is_number_integer() && json >= 0);
+    case Kind::kListOrNull:
+      return json.is_array() || json.is_null();
+    case Kind::kTextOrNull:
+      return json.is_string() || json.is_null();
     case Kind::kList:
       return json.is_array();
     case Kind::kObject:
@@ -53,10 +66,17 @@ const Shape kTop = {{"schema", Kind::kText},
                     {"status", Kind::kText},
                     {"target", Kind::kObject},
                     {"sampler", Kind::kObject},
+                    {"estimate", Kind::kTextOrNull},
                     {"log_z", Kind::kEstimateOrNull},
                     {"entropy", Kind::kEstimateOrNull},
                     {"elbo", Kind::kEstimateOrNull},
+                    {"eubo", Kind::kEstimateOrNull},
                     {"ess_share", Kind::kNumberOrNull},
+                    {"pareto_k", Kind::kNumberOrNull},
+                    {"draws", Kind::kCountOrNull},
+                    {"nonfinite_draws", Kind::kCountOrNull},
+                    {"particles", Kind::kObjectOrNull},
+                    {"chains", Kind::kObjectOrNull},
                     {"stein_residual", Kind::kNumberOrNull},
                     {"acceptance", Kind::kNumberOrNull},
                     {"moments", Kind::kObjectOrNull},
@@ -80,8 +100,28 @@ const std::map<std::string, Shape> kInner = {
      {{"name", Kind::kText},
       {"particles", Kind::kCount},
       {"sets", Kind::kCount},
-      {"steps_taken", Kind::kCount}}},
-    {"moments", {{"mean", Kind::kList}, {"stddev", Kind::kList}}},
+      {"steps_taken", Kind::kCount},
+      {"density", Kind::kTextOrNull},
+      {"precision", Kind::kText}}},
+    {"particles",
+     {{"log_z", Kind::kEstimateOrNull},
+      {"entropy", Kind::kEstimateOrNull},
+      {"elbo", Kind::kEstimateOrNull},
+      {"ess_share", Kind::kNumberOrNull},
+      {"density", Kind::kText}}},
+    {"chains",
+     {{"r_hat_max", Kind::kNumberOrNull},
+      {"bulk_ess_min", Kind::kNumberOrNull},
+      {"draws", Kind::kCount},
+      {"chains", Kind::kCount},
+      {"acceptance_forward", Kind::kNumberOrNull},
+      {"acceptance_inverse", Kind::kNumberOrNull},
+      {"swap_share", Kind::kNumberOrNull}}},
+    {"moments",
+     {{"of", Kind::kText},
+      {"mean", Kind::kList},
+      {"stddev", Kind::kList},
+      {"mean_standard_error", Kind::kListOrNull}}},
     {"target_evaluations",
      {{"log_density", Kind::kCount}, {"gradient", Kind::kCount}, {"hessian_vector", Kind::kCount}}},
     {"fit",
@@ -105,6 +145,7 @@ const std::map<std::string, Shape> kInner = {
      {{"target", Kind::kObject},
       {"sampler", Kind::kObject},
       {"fit", Kind::kObject},
+      {"estimate", Kind::kObject},
       {"run", Kind::kObject}}}};
 
 void check(const Json& json, const Shape& shape, const std::string& where, Words& offences) {
@@ -123,7 +164,7 @@ Words schema_offences(const Json& result) {
   Words offences;
   check(result, kTop, "", offences);
   if (!offences.empty()) return offences;
-  if (result["schema"] != "ergon-sample-result/1")
+  if (result["schema"] != "ergon-sample-result/2")
     offences.push_back("schema is " + result["schema"].dump());
   for (const auto& [key, shape] : kInner) {
     if (result[key].is_object()) check(result[key], shape, "/" + key, offences);

@@ -34,14 +34,15 @@ TEST(AppSample, LeavesEveryFileItPromisesAndNoCheckpoint) {
   const Outcome outcome = here.run(small_run({"--fit", "3", "--out", "run", "--animate"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_THAT(here.list("run"),
-              IsSupersetOf({"result.json", "samples.npz", "trace.csv", "fit_trace.csv", "fit.npz",
-                            "fit.json", "report.html", "events.out.tfevents.0.ergon"}));
+              IsSupersetOf({"result.json", "samples.npz", "draws.npz", "flow.npz", "flow-1.npz",
+                            "flow-2.npz", "trace.csv", "fit_trace.csv", "fit.npz", "fit.json",
+                            "report.html", "events.out.tfevents.0.ergon"}));
   EXPECT_THAT(here.list("run"), Not(Contains("checkpoint")));
   EXPECT_EQ(count_lines(here.read("run/trace.csv")), 1u + 1u + 8u);
   EXPECT_EQ(count_lines(here.read("run/fit_trace.csv")), 1u + 3u);
   if (!have_gnuplot()) GTEST_SKIP() << "gnuplot is not installed: no pictures to look for";
-  EXPECT_THAT(here.list("run"),
-              IsSupersetOf({"particles.svg", "trace.svg", "fit.svg", "particles.gif"}));
+  EXPECT_THAT(here.list("run"), IsSupersetOf({"particles.svg", "draws.svg", "trace.svg", "fit.svg",
+                                              "particles.gif"}));
   EXPECT_THAT(here.read("run/particles.gif"), StartsWith("GIF89a"));
   EXPECT_THAT(here.read("run/report.html"), HasSubstr("data:image/svg+xml"));
   EXPECT_THAT(here.json("run/result.json")["warnings"].dump(), Not(HasSubstr("drawn")));
@@ -50,9 +51,10 @@ TEST(AppSample, LeavesEveryFileItPromisesAndNoCheckpoint) {
 TEST(AppSample, TheTableIsShortAndShowsEstimatesBesideKnownValues) {
   const Workspace here;
   const Outcome outcome = here.run(small_run({"--no-figures", "--fit", "2"}));
-  EXPECT_LE(count_lines(outcome.out), 15u) << outcome.out;
-  for (const char* part : {"gaussian-worked (D = 2)", "error / s.e.", "entropy", "3.411",
-                           "evaluations", "out/gaussian-worked-met-svgd/"}) {
+  EXPECT_LE(count_lines(outcome.out), 24u) << outcome.out;
+  for (const char* part : {"gaussian-worked (D = 2)", "95 % interval", "error / s.e.", "entropy",
+                           "3.411", "EUBO", "at the particles, first-order density", "Pareto k",
+                           "draws 9 999", "evaluations", "out/gaussian-worked-stein-flow/"}) {
     EXPECT_THAT(outcome.out, HasSubstr(part));
   }
 }
@@ -90,12 +92,13 @@ TEST(AppSample, JsonIsOneObjectAloneAndFollowsTheDocumentedSchema) {
 
 TEST(AppSample, SvgdTracksNoDensityAndSaysSo) {
   const Workspace here;
-  const Outcome outcome =
-      here.run(small_run({"--sampler", "svgd", "--no-figures", "--out", "run"}));
+  const Outcome outcome = here.run(
+      small_run({"--sampler", "svgd", "--estimate", "particles", "--no-figures", "--out", "run"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
   const Json result = here.json("run/result.json");
   EXPECT_THAT(schema_offences(result), IsEmpty());
-  for (const char* key : {"log_z", "entropy", "elbo", "ess_share", "acceptance"})
+  for (const char* key : {"estimate", "log_z", "entropy", "elbo", "eubo", "ess_share", "pareto_k",
+                          "draws", "particles", "chains", "acceptance"})
     EXPECT_TRUE(result[key].is_null()) << key;
   EXPECT_EQ(result["target_evaluations"]["hessian_vector"], 0);
   EXPECT_THAT(outcome.out, HasSubstr("tracks no density"));
@@ -103,7 +106,10 @@ TEST(AppSample, SvgdTracksNoDensityAndSaysSo) {
 
 TEST(AppSample, TheJointDensityReportsLogZAsALowerBound) {
   const Workspace here;
-  ASSERT_EQ(here.run(small_run({"--density", "joint", "--no-figures", "--out", "run"})).status, 0);
+  ASSERT_EQ(here.run(small_run({"--sampler", "met-svgd", "--estimate", "particles", "--density",
+                                "joint", "--no-figures", "--out", "run"}))
+                .status,
+            0);
   const Json result = here.json("run/result.json");
   EXPECT_THAT(result["log_z"]["method"].get<std::string>(), HasSubstr("lower bound"));
   EXPECT_EQ(result["log_z"]["estimate"], result["elbo"]["estimate"]);
@@ -112,10 +118,12 @@ TEST(AppSample, TheJointDensityReportsLogZAsALowerBound) {
 
 TEST(AppSample, TheJointDensityIsNoBoundWhenTheBandwidthDependsOnTheParticles) {
   const Workspace here;
-  const Outcome outcome = here.run(
-      small_run({"--density", "joint", "--bandwidth", "median", "--no-figures", "--out", "run"}));
+  const Outcome outcome =
+      here.run(small_run({"--sampler", "met-svgd", "--density", "joint", "--bandwidth", "median",
+                          "--no-figures", "--out", "run"}));
   ASSERT_EQ(outcome.status, 0) << outcome.err;
-  const auto method = here.json("run/result.json")["log_z"]["method"].get<std::string>();
+  const auto method =
+      here.json("run/result.json")["particles"]["log_z"]["method"].get<std::string>();
   EXPECT_THAT(method, StartsWith("approximate"));
   EXPECT_THAT(outcome.out, HasSubstr("log Z: approximate"));
 }
@@ -128,7 +136,7 @@ TEST(AppSample, TheSameSeedGivesTheSameBitsAndAnotherSeedOthers) {
         0);
   ASSERT_EQ(here.run(small_run({"--no-figures", "--fit", "2", "--out", "c", "--seed", "8"})).status,
             0);
-  for (const char* file : {"/samples.npz", "/fit.npz", "/trace.csv"}) {
+  for (const char* file : {"/samples.npz", "/draws.npz", "/flow.npz", "/fit.npz", "/trace.csv"}) {
     EXPECT_EQ(here.read(std::string("a") + file), here.read(std::string("b") + file)) << file;
     EXPECT_NE(here.read(std::string("a") + file), here.read(std::string("c") + file)) << file;
   }
@@ -183,11 +191,16 @@ TEST(AppSample, AFitIsReusedWithoutFittingAgain) {
       here.run({"sample", "--fitted", "fit/fit.npz", "--no-figures", "--out", "same", "--quiet"})
           .status,
       0);
-  EXPECT_EQ(here.read("same/samples.npz"), here.read("fit/samples.npz"));
+  for (const char* file : {"samples.npz", "draws.npz"})
+    EXPECT_EQ(here.read(std::string("same/") + file), here.read(std::string("fit/") + file));
   const Outcome refused =
       here.run({"sample", "--fitted", "fit", "--bandwidth", "network", "--quiet"});
   EXPECT_EQ(refused.status, 2);
   EXPECT_THAT(refused.err, HasSubstr("fitted with --bandwidth"));
+  const Outcome whitened =
+      here.run({"sample", "--fitted", "fit", "--precondition", "diagonal", "--quiet"});
+  EXPECT_EQ(whitened.status, 2);
+  EXPECT_THAT(whitened.err, HasSubstr("fitted with --precondition"));
 }
 
 TEST(AppSample, AFitsTargetOptionsStayWhenItsTargetIsNamedAgain) {
@@ -234,8 +247,9 @@ TEST(AppSample, OptionsThatTheFittedParametersReplaceAreRefused) {
 
 TEST(AppSample, WarnsWhenTheElboFellAlongTheSteps) {
   const Workspace here;
-  const Words run = {"sample",  "standard-normal", "--dim", "10",     "--no-figures",
-                     "--quiet", "--particles",     "30",    "--sets", "4"};
+  const Words run = {"sample",    "standard-normal", "--dim",      "10",       "--no-figures",
+                     "--quiet",   "--particles",     "30",         "--sets",   "4",
+                     "--sampler", "met-svgd",        "--estimate", "particles"};
   Words far = run;
   far.insert(far.end(), {"--steps", "200", "--step-size-value", "0.5"});
   Words near = run;
@@ -290,9 +304,9 @@ TEST(AppSample, AFitOfANetworkKeepsTheValueThatTheNetworkMultiplies) {
 
 /// Long steps in a narrow kernel: particles pass through each other.
 Words folding_run(const Words& more) {
-  Words words = small_run({"--no-figures", "--initial-stddev", "4", "--bandwidth", "fixed",
-                           "--bandwidth-value", "0.5", "--step-size", "fixed", "--step-size-value",
-                           "5", "--bound", "none", "--json"});
+  Words words = small_run({"--sampler", "met-svgd", "--no-figures", "--initial-stddev", "4",
+                           "--bandwidth", "fixed", "--bandwidth-value", "0.5", "--step-size",
+                           "fixed", "--step-size-value", "5", "--bound", "none", "--json"});
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -311,7 +325,7 @@ TEST(AppSample, WarnsWhenTheStepsAreNotInvertible) {
 
 TEST(AppSample, WarnsAboutSteinsIdentityOnlyWhereTheTraceOfTheHessianIsPartOfIt) {
   const Workspace here;
-  const Words far = {"--no-figures", "--initial-mean", "9", "--json"};
+  const Words far = {"--sampler", "met-svgd", "--no-figures", "--initial-mean", "9", "--json"};
   Words without = far;
   without.insert(without.end(), {"--hessian", "off"});
   const Outcome complete = here.run(small_run(far));
@@ -333,7 +347,9 @@ TEST(AppSample, APosteriorFromACsvFileIsSampled) {
   const Json result = Json::parse(outcome.out);
   EXPECT_EQ(result["target"]["dim"], 3);
   EXPECT_TRUE(result["target"]["log_z"].is_null());
+  EXPECT_EQ(result["moments"]["of"], "target");
   EXPECT_EQ(result["moments"]["mean"].size(), 3u);
+  EXPECT_EQ(result["moments"]["mean_standard_error"].size(), 3u);
 }
 
 TEST(AppSample, AModelFromPythonIsSampled) {

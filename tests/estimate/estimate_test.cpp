@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
+#include "ergon/core/errors.hpp"
 #include "ergon/core/random.hpp"
 
 namespace ergon::testing {
@@ -86,6 +88,56 @@ TEST(EstimateLogZ, EffectiveSampleSizeIsTheHandComputedOneAndSurvivesHugeWeights
   const Tensor alive = at::tensor({1, 1, 0}, at::kInt).to(at::kBool).view({1, 3});
   EXPECT_NEAR(importance_ess_share(more, alive), 0.8, 1e-12);
   EXPECT_NEAR(log_z_importance(more, alive).value, 1000 + std::log(2.0), 1e-9);
+}
+
+// Expected numbers: scipy.stats.t.ppf(0.975, degrees), SciPy 1.17.
+TEST(EstimateInterval, StudentsQuantileIsTheTabledOne) {
+  EXPECT_NEAR(student_t_quantile(1), 12.706204736174694, 1e-8);
+  EXPECT_NEAR(student_t_quantile(2), 4.302652729749462, 1e-9);
+  EXPECT_NEAR(student_t_quantile(3), 3.1824463052837078, 1e-9);
+  EXPECT_NEAR(student_t_quantile(10), 2.228138851986274, 1e-9);
+  EXPECT_NEAR(student_t_quantile(29), 2.045229642132703, 1e-9);
+  EXPECT_NEAR(student_t_quantile(100), 1.9839715185235518, 1e-9);
+  EXPECT_NEAR(student_t_quantile(101), 1.983731002955606, 1e-9);
+  EXPECT_NEAR(student_t_quantile(201), 1.971836506779859, 1e-9);
+  EXPECT_NEAR(student_t_quantile(1000), 1.9623390808264083, 1e-9);
+  EXPECT_THROW(student_t_quantile(0), InvalidInput);
+}
+
+TEST(EstimateInterval, OfSetsIsStudentsAndOfOneSetTheNormalOne) {
+  const Tensor values = at::tensor({1.0, 3.0, 4.0, 8.0}, at::kDouble).view({2, 2});
+  const Estimate of_sets = mean_over_sets(values, {});  // 4 ± 12.706 · 2
+  EXPECT_NEAR(of_sets.interval.lower, 4 - 12.706204736 * 2, 1e-8);
+  EXPECT_NEAR(of_sets.interval.upper, 4 + 12.706204736 * 2, 1e-8);
+  const Estimate of_one = mean_over_sets(values.view({1, 4}), {});
+  EXPECT_NEAR(of_one.interval.upper - of_one.value, 1.959963985 * of_one.standard_error, 1e-8);
+  const Estimate jackknifed = log_z_importance(values, {});
+  EXPECT_NEAR(jackknifed.interval.upper - jackknifed.value,
+              12.706204736 * jackknifed.standard_error, 1e-8);
+  const Estimate delta = log_z_importance(values.view({1, 4}), {});
+  EXPECT_NEAR(delta.value - delta.interval.lower, 1.959963985 * delta.standard_error, 1e-8);
+}
+
+// 2000 repetitions: a coverage of 95 % spreads by 0.49 points, four of which are a false alarm of
+// 6e-5. With 1.96 in place of Student's t four sets would cover 85.5 %.
+TEST(EstimateInterval, OfAFewSetsCoversTheMeanInNineteenOfTwentyRepetitions) {
+  const Tensor all = normal({2000, 4, 5}, 21);
+  int covered = 0;
+  for (int repetition = 0; repetition < 2000; ++repetition) {
+    const Interval interval = mean_over_sets(all[repetition], {}).interval;
+    covered += interval.lower <= 0 && 0 <= interval.upper ? 1 : 0;
+  }
+  EXPECT_NEAR(covered / 2000.0, 0.95, 4 * 0.0049);
+}
+
+TEST(EstimateInterval, CannotBeHadWithoutAStandardErrorOrAValue) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const Interval& interval :
+       {interval_around(1.0, std::nan("")), interval_around(-infinity, 1.0),
+        interval_around(1.0, infinity, 3), Interval{}}) {
+    EXPECT_TRUE(std::isnan(interval.lower));
+    EXPECT_TRUE(std::isnan(interval.upper));
+  }
 }
 
 }  // namespace

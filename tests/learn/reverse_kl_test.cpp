@@ -40,11 +40,14 @@ TEST(LearnReverseKl, ResumesToTheSameBits) {
   for (const BandwidthRule rule : {BandwidthRule::kLearnedPerStep, BandwidthRule::kNetwork}) {
     SamplerOptions options = small_sampler();
     options.bandwidth.rule = rule;
-    ReverseKlFit whole(*target, options, iterations(8), starting(options, *target), Seed(1));
+    ReverseKlFit whole(*target, options, iterations(8), starting(options, *target),
+                       {Seed(1), Seed(1)});
     while (!whole.finished()) whole.step();
-    ReverseKlFit first(*target, options, iterations(8), starting(options, *target), Seed(1));
+    ReverseKlFit first(*target, options, iterations(8), starting(options, *target),
+                       {Seed(1), Seed(1)});
     for (int i = 0; i < 3; ++i) first.step();
-    ReverseKlFit resumed(*target, options, iterations(8), starting(options, *target), Seed(1));
+    ReverseKlFit resumed(*target, options, iterations(8), starting(options, *target),
+                         {Seed(1), Seed(1)});
     resumed.restore(first.checkpoint(), "checkpoint");
     while (!resumed.finished()) resumed.step();
     const auto a = resumed.best_parameters(), b = whole.best_parameters();
@@ -63,7 +66,7 @@ TEST(LearnReverseKl, KeepsTheBestParametersNotTheLast) {
   SamplerOptions options = small_sampler();
   FitOptions fit_options = iterations(12);
   fit_options.learning_rate = 3.0;  // far too large: the objective goes up and down
-  ReverseKlFit fit(*target, options, fit_options, starting(options, *target), Seed(2));
+  ReverseKlFit fit(*target, options, fit_options, starting(options, *target), {Seed(2), Seed(2)});
   double lowest = fit.best_objective();
   while (!fit.finished()) {
     fit.step();
@@ -84,11 +87,11 @@ TEST(LearnReverseKl, GradientIsTheDerivativeOfTheObjective) {
   fit_options.learning_rate = fit_options.final_learning_rate = 1e-6;
   const NamedTensors start = starting(options, *target);
   const auto objective = [&](const NamedTensors& parameters) {
-    ReverseKlFit fit(*target, options, fit_options, parameters, Seed(3));
+    ReverseKlFit fit(*target, options, fit_options, parameters, {Seed(3), Seed(3)});
     fit.step();
     return fit.trace().back().objective;
   };
-  ReverseKlFit fit(*target, options, fit_options, start, Seed(3));
+  ReverseKlFit fit(*target, options, fit_options, start, {Seed(3), Seed(3)});
   fit.step();
   const auto moved = fit.checkpoint();
   int checked = 0;
@@ -115,14 +118,15 @@ TEST(LearnReverseKl, GradientIsTheDerivativeOfTheObjective) {
 TEST(LearnReverseKl, RefusesWhatCannotBeFitted) {
   const auto target = named_target("mixture-4");
   SamplerOptions svgd = sampler_preset(SamplerKind::kSvgd);
-  EXPECT_THROW(ReverseKlFit(*target, svgd, iterations(1), starting(svgd, *target), Seed(1)),
-               InvalidInput);
+  EXPECT_THROW(
+      ReverseKlFit(*target, svgd, iterations(1), starting(svgd, *target), {Seed(1), Seed(1)}),
+      InvalidInput);
   SamplerOptions fixed = small_sampler();
   fixed.initial.fitting = InitialFitting::kFixed;
   fixed.bandwidth.rule = BandwidthRule::kMedian;
   fixed.step_size.rule = StepSizeRule::kFixed;
   try {
-    ReverseKlFit(*target, fixed, iterations(1), starting(fixed, *target), Seed(1));
+    ReverseKlFit(*target, fixed, iterations(1), starting(fixed, *target), {Seed(1), Seed(1)});
     FAIL() << "nothing to learn was accepted";
   } catch (const InvalidInput& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("nothing to fit"));
@@ -135,7 +139,7 @@ TEST(LearnReverseKl, SkipsIterationsThatThrowTheParticlesOffTheTarget) {
   wild.learning_rate = 2000;  // the first iteration sends q⁰ to infinity
   wild.final_learning_rate = 1;
   const SamplerOptions options = small_sampler();
-  ReverseKlFit fit(*target, options, wild, starting(options, *target), Seed(4));
+  ReverseKlFit fit(*target, options, wild, starting(options, *target), {Seed(4), Seed(4)});
   while (!fit.finished()) fit.step();
   EXPECT_GE(fit.skipped(), 2);
   EXPECT_TRUE(std::isfinite(fit.best_objective()));
@@ -147,7 +151,7 @@ TEST(LearnReverseKl, SkipsIterationsThatThrowTheParticlesOffTheTarget) {
 TEST(LearnReverseKl, CheckpointDoesNotChangeWhenTheFitGoesOn) {
   const auto target = named_target("mixture-4");
   const SamplerOptions options = small_sampler();
-  ReverseKlFit fit(*target, options, iterations(4), starting(options, *target), Seed(1));
+  ReverseKlFit fit(*target, options, iterations(4), starting(options, *target), {Seed(1), Seed(1)});
   fit.step();
   const NamedTensors checkpoint = fit.checkpoint();
   const Tensor before = checkpoint[0].second.clone();
@@ -158,11 +162,11 @@ TEST(LearnReverseKl, CheckpointDoesNotChangeWhenTheFitGoesOn) {
 TEST(LearnReverseKl, RefusesForeignCheckpoints) {
   const auto target = named_target("mixture-4");
   const SamplerOptions options = small_sampler();
-  ReverseKlFit fit(*target, options, iterations(2), starting(options, *target), Seed(1));
+  ReverseKlFit fit(*target, options, iterations(2), starting(options, *target), {Seed(1), Seed(1)});
   EXPECT_THROW(fit.restore({{"particles", at::zeros({3})}}, "other.npz"), InvalidInput);
   SamplerOptions longer = options;
   longer.steps.steps = 6;
-  ReverseKlFit other(*target, longer, iterations(2), starting(longer, *target), Seed(1));
+  ReverseKlFit other(*target, longer, iterations(2), starting(longer, *target), {Seed(1), Seed(1)});
   EXPECT_THROW(other.restore(fit.checkpoint(), "other.npz"), InvalidInput);
 }
 
@@ -181,7 +185,7 @@ struct LearnedCase {
 
 class LearnEntropy : public ::testing::TestWithParam<LearnedCase> {};
 
-// Fits and samples as `ergon entropy-table` does.
+// Fits and samples as `ergon study learned-entropy` does.
 Estimate learned_entropy(const LearnedCase& c, const LogDensity& target, Seed seed) {
   SamplerOptions options = sampler_preset(SamplerKind::kMetSvgd);
   options.particles = c.particles;
@@ -195,7 +199,7 @@ Estimate learned_entropy(const LearnedCase& c, const LogDensity& target, Seed se
   fit_options.iterations = 200;
   ReverseKlFit fit(target, options, fit_options,
                    starting_parameters(options, target.dim(), seed.child("parameters")),
-                   seed.child("fit"));
+                   {seed.child("fit"), seed.child("run")});
   while (!fit.finished()) fit.step();
   ergon::Run run(target, options, fit.best_parameters(), seed.child("run"));
   while (run.status() == RunStatus::kRunning) run.step();

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "support/compare.hpp"
+#include "support/contracts.hpp"
 #include "support/tolerance.hpp"
 
 namespace ergon::testing {
@@ -31,7 +32,7 @@ TEST(SamplerInitial, MixtureDensityIntegratesToOneAndItsDrawsHaveItsMoments) {
   const auto initial = InitialDistribution::from_options(options, 1, Seed(2));
   const Tensor grid = at::linspace(-15, 15, 20001, at::kDouble).unsqueeze(-1);
   EXPECT_NEAR(initial.log_prob(grid).exp().sum().item<double>() * 30 / 20000, 1.0, 1e-9);
-  const Tensor draws = initial.sample(1, 40000, Seed(3).generator()).particles;
+  const Tensor draws = initial.sample_sets(1, 40000, Seed(3).generator()).particles;
   const double mean = initial.mean().mean().item<double>();
   const double variance = 0.49 + initial.mean().var(/*unbiased=*/false).item<double>();
   EXPECT_LT(std::abs(draws.mean().item<double>() - mean) / std::sqrt(variance / 40000), 4.0);
@@ -41,13 +42,36 @@ TEST(SamplerInitial, DrawsCarryTheirDensityAndFollowTheParameters) {
   const Tensor mean = at::tensor({0.5, 2.0}, at::kDouble).view({1, 2}).requires_grad_();
   const Tensor log_stddev = at::tensor({0.1, -0.3}, at::kDouble).view({1, 2}).requires_grad_();
   const InitialDistribution initial(mean, log_stddev);
-  const Draws draws = initial.sample(3, 5, Seed(4).generator());
+  const Draws draws = initial.sample_sets(3, 5, Seed(4).generator());
   expect_close(draws.log_q, initial.log_prob(draws.particles.detach()), kTight, "log q");
   draws.particles.sum().backward();
   expect_close(mean.grad(), at::full({1, 2}, 15.0, at::kDouble), kTight, "d sum / d mean");
   const Tensor noise = (draws.particles - mean) * (-log_stddev).exp();
   expect_close(log_stddev.grad(), (noise * log_stddev.exp()).flatten(0, 1).sum(0).unsqueeze(0),
                kTight, "d sum / d log stddev");
+}
+
+TEST(SamplerInitial, IsADistributionAsAGaussianAndAsAMixture) {
+  InitialOptions options;
+  options.mean = {1.0, -1.0, 0.5};
+  options.stddev = 1.5;
+  expect_distribution_contract(InitialDistribution::from_options(options, 3, Seed(5)), 20000,
+                               Seed(6), "Gaussian");
+  options.family = InitialFamily::kMixture;
+  options.components = 4;
+  expect_distribution_contract(InitialDistribution::from_options(options, 3, Seed(5)), 20000,
+                               Seed(6), "mixture");
+}
+
+TEST(SamplerInitial, SingleDrawsAreTheOnesOfASetOfThatSizeAndKeepTheirGraph) {
+  const Tensor mean = at::tensor({0.5, 2.0, -1.0, 0.0}, at::kDouble).view({2, 2}).requires_grad_();
+  const InitialDistribution initial(mean, at::zeros({2, 2}, at::kDouble));
+  EXPECT_EQ(initial.dim(), 2);
+  const Draws draws = initial.sample_with_log_prob(7, Seed(8).generator());
+  const Draws set = initial.sample_sets(1, 7, Seed(8).generator());
+  expect_same_bits(draws.particles, set.particles[0], "particles");
+  expect_same_bits(draws.log_q, set.log_q[0], "log q");
+  EXPECT_TRUE(draws.particles.requires_grad());
 }
 
 TEST(SamplerInitial, TruncationBoxIsAroundTheNearestComponent) {

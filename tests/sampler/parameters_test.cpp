@@ -47,9 +47,9 @@ TEST(SamplerParameters, StepSizeRulesStartAtTheirValueAndFollowTheSchedule) {
     options.step_size.values.clear();
     if (entry.value == StepSizeRule::kPerStep) options.step_size.values = {0.5, 0.25};
     const auto parameters = starting_parameters(options, 3, Seed(1));
-    const Tensor expected = entry.value == StepSizeRule::kBoundFraction
-                                ? 0.25 * bound
-                                : at::full({2}, 0.25, at::kDouble);
+    const bool share = entry.value == StepSizeRule::kBoundFraction ||
+                       entry.value == StepSizeRule::kLearnedBoundFraction;
+    const Tensor expected = share ? 0.25 * bound : at::full({2}, 0.25, at::kDouble);
     expect_close(step_size_at(options, parameters, state_of(step.particles, 7), bound), expected,
                  kTight, std::string(entry.name));
   }

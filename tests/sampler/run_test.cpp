@@ -190,7 +190,7 @@ TEST(SamplerRun, JointSeriesAgreesWithTheExactDeterminantAndSaysWhenItDoesNotCon
   options.step_size.value = 0.05;
   const NamedTensors parameters = starting_parameters(options, 2, Seed(14));
   const Draws draws =
-      InitialDistribution::from_parameters(parameters).sample(1, 10, Seed(14).generator());
+      InitialDistribution::from_parameters(parameters).sample_sets(1, 10, Seed(14).generator());
   const auto log_q = [&](JointMethod method, std::uint64_t seed) {
     options.density.joint = method;
     const auto sampler = make_sampler(options, parameters);

@@ -76,6 +76,20 @@ void add_density_parts(std::vector<SamplerCase>& cases) {
   });
 }
 
+// What belongs to the kinds whose steps are maps of all of R^D.
+void add_maps(std::vector<SamplerCase>& cases) {
+  for (const auto& entry : EnumNames<Precondition>::all()) {
+    SamplerOptions options = small(SamplerKind::kSteinFlow);
+    options.precondition = entry.value;
+    cases.push_back({"precondition=" + std::string(entry.name), options});
+  }
+  for (const auto& entry : EnumNames<Halves>::all()) {
+    SamplerOptions options = small(SamplerKind::kSteinMh);
+    options.halves = entry.value;
+    cases.push_back({"halves=" + std::string(entry.name), options});
+  }
+}
+
 }  // namespace
 
 std::vector<SamplerCase> sampler_presets() {
@@ -91,6 +105,7 @@ const std::vector<SamplerCase>& sampler_cases() {
     std::vector<SamplerCase> cases = sampler_presets();
     add_rules(cases);
     add_density_parts(cases);
+    add_maps(cases);
     return cases;
   }();
   return all;

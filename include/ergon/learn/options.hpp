@@ -14,6 +14,7 @@ struct FitOptions {
   double gradient_clip = 10.0;  ///< the gradient's norm is cut to this, > 0
   std::int64_t particles = 0;   ///< M while fitting; 0: the sampler's own
   std::int64_t sets = 1;        ///< independent sets of draws per iteration, >= 1
+  std::int64_t draws = 0;       ///< stein-flow: fresh draws of every flow per iteration; 0: 256
   std::int64_t evaluate_every =
       10;  ///< iterations between evaluations on held-out draws, which decide what is best, >= 1
 
@@ -32,6 +33,7 @@ void visit_fit_fields(Self& self, Visitor&& visit) {
   visit("fit-gradient-clip", self.gradient_clip, "norm to which a gradient is cut");
   visit("fit-particles", self.particles, "particles in a set while fitting (0: as --particles)");
   visit("fit-sets", self.sets, "independent sets of draws per iteration");
+  visit("fit-draws", self.draws, "stein-flow: fresh draws per iteration and set (0: 256)");
   visit("fit-evaluate-every", self.evaluate_every,
         "iterations between evaluations on held-out draws");
 }

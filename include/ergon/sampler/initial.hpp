@@ -4,20 +4,15 @@
 
 #include "ergon/core/random.hpp"
 #include "ergon/core/tensor_io.hpp"
+#include "ergon/density/distribution.hpp"
 #include "ergon/sampler/options.hpp"
 
 namespace ergon {
 
-/// Draws with their log-density.
-struct Draws {
-  Tensor particles;  ///< (..., M, D)
-  Tensor log_q;      ///< (..., M)
-};
-
 /// q⁰: an equal-weight mixture of K >= 1 Gaussians with diagonal covariances. Draws are
 /// reparameterised: gradients flow to mean and log-standard-deviation. In a mixture the component
 /// of a draw is not differentiated, its density is.
-class InitialDistribution {
+class InitialDistribution final : public Distribution {
  public:
   /// mean, log_stddev: (K, D).
   InitialDistribution(Tensor mean, Tensor log_stddev);
@@ -29,9 +24,10 @@ class InitialDistribution {
   static InitialDistribution from_parameters(const NamedTensors& parameters);
 
   /// `sets` independent sets of `particles` draws, (sets, particles, D).
-  Draws sample(std::int64_t sets, std::int64_t particles, Generator generator) const;
-  /// (..., D) -> (...).
-  Tensor log_prob(const Tensor& x) const;
+  Draws sample_sets(std::int64_t sets, std::int64_t particles, Generator generator) const;
+  Draws sample_with_log_prob(std::int64_t count, Generator generator) const override;
+  std::int64_t dim() const override;
+  Tensor log_prob(const Tensor& x) const override;
   /// For points (..., D): false where some coordinate is further than `width` standard deviations
   /// from the (nearest) component's mean.
   Tensor within(const Tensor& x, double width) const;

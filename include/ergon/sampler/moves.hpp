@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "ergon/sampler/sampler.hpp"
+#include "ergon/stein/fixed_support.hpp"
 
 /// What the samplers share about moving particles.
 namespace ergon {
@@ -29,6 +30,9 @@ std::int64_t keep_finite(const State& previous, State& next);
 /// log q of the survivors' law: truncation leaves q / P(alive), P estimated by the share alive in
 /// each set. The state's own log q where nobody can be dropped.
 Tensor survivors_log_q(const State& state);
+
+/// The state's particles as the support of a map.
+stein::Support support_of(const State& state, const Tensor& bandwidth);
 
 /// `chosen` (..., M) bool takes from `a`, else from `b`: particles, log-density, score, and log q
 /// where tracked.

@@ -59,6 +59,10 @@ void visit_sampler_fields(Self& self, Visitor&& visit) {
   visit("control-moves", self.control.moves, "metropolis-hastings: directions proposed");
   visit("control-probability", self.control.probability,
         "metropolis-hastings: probability that a step applies it");
+  visit("precondition", self.precondition, "stein-flow: coordinates in which the particles move");
+  visit("halves", self.halves, "stein-mh: how the particles are split in halves");
+  visit("refresh", self.refresh, "stein-mh: a random move of every particle after each step");
+  visit("refresh-step-size", self.refresh_step_size, "stein-mh: step size h of that move");
 }
 
 }  // namespace ergon

@@ -56,13 +56,21 @@ struct BandwidthOptions {
 // ---- step size ε in x ← x + ε φ(x)
 // ------------------------------------------------------------------------------------------
 
-enum class StepSizeRule { kFixed, kPerStep, kBoundFraction, kLearned, kLearnedPerStep, kNetwork };
+enum class StepSizeRule {
+  kFixed,
+  kPerStep,
+  kBoundFraction,
+  kLearned,
+  kLearnedPerStep,
+  kLearnedBoundFraction,
+  kNetwork
+};
 enum class StepSizeSchedule { kConstant, kPower, kExponential, kCosine, kSwitchOff };
 
 struct StepSizeOptions {
   StepSizeRule rule = StepSizeRule::kFixed;
   double value = 0.1;  ///< ε for `fixed`; the starting value for the learned rules; the share of
-                       ///< the bound for `bound-fraction`, > 0
+                       ///< the bound for `bound-fraction` and `learned-bound-fraction`, > 0
   std::vector<double> values;  ///< `per-step`: ε_1 … ε_L; the last one repeats
   StepSizeSchedule schedule = StepSizeSchedule::kConstant;  ///< factor on top of the rule
   double decay = 0.5;        ///< power: (1+l)^-decay; exponential: decay^(l/L)
@@ -86,7 +94,7 @@ struct HessianOptions {
 // ---- step bound
 // -------------------------------------------------------------------------------------------------------------
 
-enum class StepBound { kNone, kFrobenius, kEigenvalue, kSpectral };
+enum class StepBound { kNone, kFrobenius, kEigenvalue, kSpectral, kCertified };
 enum class Clamp { kHard, kLeaky };
 enum class NormMethod { kAuto, kExact, kHutchinson, kPublished };
 
@@ -146,15 +154,31 @@ struct StepsOptions {
   std::int64_t patience = 3;  ///< for this many steps in a row, >= 1
 };
 
+// ---- coordinates in which the particles move
+// ------------------------------------------------------------------------------------------
+
+enum class Precondition { kNone, kDiagonal, kFull };
+
+// ---- exact Metropolis-Hastings
+// -------------------------------------------------------------------------------------------
+
+enum class Halves { kRandom, kAlternating };
+enum class Refresh { kNone, kLangevin };
+
 // ---- the samplers
 // -----------------------------------------------------------------------------------------------------------
 
-enum class SamplerKind { kSvgd, kPSvgd, kMetSvgd };
+enum class SamplerKind { kSvgd, kPSvgd, kMetSvgd, kSteinFlow, kSteinMh };
 enum class Precision { kDouble, kSingle };
+
+/// Whether a sampler carries log q of its particles along; what does not has nothing to learn.
+constexpr bool tracks_density(SamplerKind kind) {
+  return kind != SamplerKind::kSvgd && kind != SamplerKind::kSteinMh;
+}
 
 /// Everything that defines a Stein sampler. Presets: sampler_preset.
 struct SamplerOptions {
-  SamplerKind kind = SamplerKind::kMetSvgd;
+  SamplerKind kind = SamplerKind::kSteinFlow;
   std::int64_t particles = 100;  ///< M, particles in a set, >= 2
   std::int64_t sets =
       8;  ///< independent sets run side by side; standard errors come from their spread, >= 1
@@ -167,6 +191,13 @@ struct SamplerOptions {
   BoundOptions bound;
   DensityOptions density;  ///< not for svgd
   ControlOptions control;
+  Precondition precondition =
+      Precondition::kNone;  ///< stein-flow: the steps are taken in z, x = m + L z, with learned m
+                            ///< and L; q⁰ is then the standard one of its family
+  Halves halves = Halves::kRandom;   ///< stein-mh: how the particles are split anew for each step
+  Refresh refresh = Refresh::kNone;  ///< stein-mh: a random move of every particle after each step,
+                                     ///< accepted or rejected; without it few states are reachable
+  double refresh_step_size = 0.1;    ///< h in x + h ∇log p̄ + √(2h) ξ, > 0
 
   /// Throws InvalidInput naming field, value and the rule it breaks, also for combinations that
   /// cannot work.
@@ -174,6 +205,8 @@ struct SamplerOptions {
 };
 
 /// The published configuration of a sampler:
+/// stein-flow: bandwidth and share of the certified bound learned per step, learned q⁰, one set.
+/// stein-mh: median bandwidth of the other half, 0.9 of the certified bound, a Langevin refresh.
 /// svgd: median bandwidth, fixed step, no density. p-svgd: median bandwidth, fixed step, 3σ
 /// truncation, learned Gaussian q⁰, no trace-of-Hessian term, trace over M-1. met-svgd: learned
 /// bandwidth and step size per step, learned q⁰, Hutchinson trace, Frobenius bound.
@@ -205,6 +238,9 @@ template <> struct EnumNames<DivergenceControl> { static const std::vector<EnumN
 template <> struct EnumNames<MetropolisMoves> { static const std::vector<EnumName<MetropolisMoves>>& all(); };
 template <> struct EnumNames<Stopping> { static const std::vector<EnumName<Stopping>>& all(); };
 template <> struct EnumNames<SamplerKind> { static const std::vector<EnumName<SamplerKind>>& all(); };
+template <> struct EnumNames<Precondition> { static const std::vector<EnumName<Precondition>>& all(); };
+template <> struct EnumNames<Refresh> { static const std::vector<EnumName<Refresh>>& all(); };
+template <> struct EnumNames<Halves> { static const std::vector<EnumName<Halves>>& all(); };
 template <> struct EnumNames<Precision> { static const std::vector<EnumName<Precision>>& all(); };
 // clang-format on
 

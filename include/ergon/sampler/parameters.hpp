@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "ergon/core/random.hpp"
 #include "ergon/core/tensor_io.hpp"
+#include "ergon/density/affine.hpp"
 #include "ergon/sampler/options.hpp"
 #include "ergon/sampler/sampler.hpp"
 
@@ -14,6 +16,10 @@ namespace ergon {
 ///   initial.mean, initial.log_stddev (K, D)       q⁰
 ///   bandwidth.log_value () or (L)                 log σ, rules learned and learned-per-step
 ///   step_size.log_value () or (L)                 log ε, likewise
+///   step_size.logit_value (L)                     logit of ε's share of the bound,
+///   learned-bound-fraction
+///   precondition.location, precondition.log_diagonal (D), precondition.lower (D, D)
+///                                                 m and L of x = m + L z; q⁰ is then that of z
 ///   bandwidth.network.*, step_size.network.*      multilayer perceptrons D → h → h → 1 of the
 ///   particles' mean; their last layer
 ///                                                 starts at zero, so that the rule starts at its
@@ -30,13 +36,16 @@ NamedTensors check_parameters(const SamplerOptions& options,
                               const NamedTensors& parameters,
                               const std::string& context);
 
+/// x = m + L z of the parameters precondition.*, differentiable in them; nullopt without any.
+std::optional<AffineMap> precondition_map(const NamedTensors& parameters);
+
 /// σ at a state's step, one per set, (...). Clamped to [minimum, maximum].
 Tensor bandwidth_at(const BandwidthOptions& options,
                     const NamedTensors& parameters,
                     const State& state);
 
 /// ε at a state's step before its bound, (...): rule times schedule. `bound` (...) is read by the
-/// rule bound-fraction alone.
+/// rules bound-fraction and learned-bound-fraction alone.
 Tensor step_size_at(const SamplerOptions& options,
                     const NamedTensors& parameters,
                     const State& state,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "ergon/core/tensor_io.hpp"
 #include "ergon/sampler/options.hpp"
 #include "ergon/sampler/sampler.hpp"
+#include "ergon/sampler/stein_flow.hpp"
 
 namespace ergon {
 
@@ -27,9 +29,13 @@ struct TraceRow {
   double bandwidth = kNone;
   double velocity_norm = kNone;
   double acceptance = kNone;
-  double alive = kNone;            ///< share of particles not dropped by truncation
-  std::int64_t nonfinite = 0;      ///< moves undone in this step
-  std::int64_t noninvertible = 0;  ///< log-determinants that are not those of an invertible map
+  double acceptance_forward = kNone;  ///< stein-mh, by the direction of the move
+  double acceptance_inverse = kNone;
+  double acceptance_refresh = kNone;  ///< stein-mh: of the random moves
+  double swap_share = kNone;          ///< stein-mh: particles not in the half of their index
+  double alive = kNone;               ///< share of particles not dropped by truncation
+  std::int64_t nonfinite = 0;         ///< moves undone in this step
+  std::int64_t noninvertible = 0;     ///< log-determinants that are not those of an invertible map
 };
 
 /// The trace's columns for CSV and checkpoints, in the order of TraceRow's fields.
@@ -42,20 +48,47 @@ struct EnumNames<RunStatus> {
   static const std::vector<EnumName<RunStatus>>& all();
 };
 
+/// What a run keeps beside its last state.
+struct RunKeep {
+  /// Records every step as a map, its step size cut to this share of the certified bound.
+  /// Memory: steps · sets · M · 2 D numbers. Not for stein-mh, whose steps are no such maps.
+  std::optional<double> flow_safety;
+  /// Keeps the particles of about this many of the last steps (evenly spaced over the second
+  /// half of the run) as Markov chains; 0: none.
+  std::int64_t chain_draws = 0;
+};
+
 /// A sampler's run from q⁰ to its last step: an object that is stepped from outside and can be
 /// saved between any two steps. Step l draws from the stream ("step", l) of the seed, so the state
 /// and l are all a checkpoint needs: a resumed run ends with the same bits.
+///
+/// Under preconditioning the steps are taken in z, x = m + L z: step sizes, bandwidths, velocities
+/// and the record are those in z; the state and the densities of the trace are those in x.
 class Run {
  public:
+  using Keep = RunKeep;
+
   /// `parameters` as from starting_parameters or a fit. The target must outlive the run.
   /// Throws InvalidInput from validate(), check_parameters and Sampler::init.
-  Run(const LogDensity& target, const SamplerOptions& options, NamedTensors parameters, Seed seed);
+  Run(const LogDensity& target,
+      const SamplerOptions& options,
+      NamedTensors parameters,
+      Seed seed,
+      Keep keep = {});
 
   RunStatus status() const { return status_; }
   /// Takes one step, without a graph. More than `kNonfiniteShare` of undone moves in a step ends
   /// the run with kTooManyNonfinite.
   void step();
-  const State& state() const { return state_; }
+  const State& state() const { return state_in_x_; }
+  /// q⁰ in the coordinates of the steps.
+  const InitialDistribution& initial() const { return *initial_; }
+  /// x = m + L z, or nothing.
+  const std::optional<AffineMap>& affine() const { return affine_; }
+  /// The recorded steps, each with all sets in its leading dimension.
+  const std::vector<SteinStep>& recorded_steps() const { return recorded_; }
+  /// The kept draws of the chains (sets·M, n, D) in float64; undefined without any.
+  Tensor chains() const;
   const std::vector<TraceRow>& trace() const { return trace_; }
 
   NamedTensors checkpoint() const;
@@ -66,12 +99,24 @@ class Run {
 
  private:
   void record(const Info& info);
+  void keep(const State& before, const Info& info);
+  void show_state();
+  void restore_kept(const NamedTensors& saved, const std::string& context, std::int64_t steps);
+  const LogDensity& density() const;
+  std::int64_t chain_stride() const;
   const LogDensity& target_;
   SamplerOptions options_;
   NamedTensors parameters_;
   Seed seed_;
+  Keep keep_;
+  std::optional<InitialDistribution> initial_;
+  std::optional<AffineMap> affine_;
+  std::unique_ptr<AffineDensity> whitened_;  ///< the target in z; null without preconditioning
   std::unique_ptr<Sampler> sampler_;
-  State state_;
+  State state_;       ///< in the coordinates of the steps
+  State state_in_x_;  ///< the same in x
+  std::vector<SteinStep> recorded_;
+  std::vector<Tensor> chain_draws_;  ///< (sets·M, D) each
   std::vector<TraceRow> trace_;
   RunStatus status_ = RunStatus::kRunning;
   std::int64_t steps_below_threshold_ = 0;

@@ -33,6 +33,11 @@ struct Info {
                           ///< expectation at p
   Tensor velocity_norm;   ///< (...)  root mean square of φ over the particles
   Tensor acceptance;      ///< (...)  mean acceptance probability of Metropolis-Hastings
+  Tensor acceptance_forward;  ///< (...)  of the moves x + εφ(x) alone (stein-mh)
+  Tensor acceptance_inverse;  ///< (...)  of the inverse moves alone (stein-mh)
+  Tensor acceptance_refresh;  ///< (...)  of the random moves that follow (stein-mh)
+  Tensor swap_share;          ///< (...)  share of particles that are not in the half of their index
+                              ///< (stein-mh): ½ on average for random halves, 0 for fixed ones
   std::int64_t noninvertible = 0;  ///< log-determinants (block, joint) of maps that are not
                                    ///< invertible, or whose power series did not converge
   std::int64_t nonfinite =
