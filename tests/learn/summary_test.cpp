@@ -64,5 +64,43 @@ TEST(LearnSummary, MethodsNameTheDensityAndWhetherTheJointBoundIsExact) {
               ::testing::StartsWith("approximate lower bound"));
 }
 
+// Σ_i log p̄(x_i) - log q(X) of every set, (R), after `steps` steps whose σ and ε are fixed.
+Tensor joint_log_weights(const Target& target, DensityMethod density) {
+  SamplerOptions options = sampler_preset(SamplerKind::kMetSvgd);
+  options.particles = 5;
+  options.sets = 50000;
+  options.steps.steps = 2;
+  options.initial.stddev = 1.6;
+  options.bandwidth.rule = BandwidthRule::kFixed;
+  options.step_size.rule = StepSizeRule::kFixed;
+  options.step_size.value = 0.3;
+  options.hessian.trace = HessianTrace::kExact;
+  options.bound.bound = StepBound::kNone;
+  options.density.method = density;
+  ergon::Run run(target, options, starting_parameters(options, target.dim(), Seed(1)), Seed(2));
+  while (run.status() == RunStatus::kRunning) run.step();
+  return (run.state().log_density - run.state().log_q).sum(-1);
+}
+
+// Particles that interact, few enough that the weights of whole sets have a small variance.
+TEST(LearnSummary, TheJointDensityBoundsMLogZFromBelowAndItsWeightsAverageToZToTheM) {
+  for (const std::int64_t dim : {1, 2}) {
+    const auto target = named_target("standard-normal", dim);  // log Z = 0
+    const Tensor log_weight = joint_log_weights(*target, DensityMethod::kJoint);
+    const auto sets = static_cast<double>(log_weight.numel());
+    const Tensor weight = log_weight.exp();
+    const double error = weight.std().item<double>() / std::sqrt(sets);
+    // 4 standard errors: false alarm 6e-5 each.
+    EXPECT_NEAR(weight.mean().item<double>(), 1.0, 4 * error);
+    EXPECT_LT(error, 0.02);
+    EXPECT_LT(log_weight.mean().item<double>(), 0.0);
+    // What leaves the interaction out does not have this property.
+    if (dim > 1) continue;
+    const Tensor without = joint_log_weights(*target, DensityMethod::kBlock).exp();
+    const double without_error = without.std().item<double>() / std::sqrt(sets);
+    EXPECT_GT(std::abs(without.mean().item<double>() - 1.0), 6 * without_error);
+  }
+}
+
 }  // namespace
 }  // namespace ergon::testing
