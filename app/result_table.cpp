@@ -58,7 +58,14 @@ std::string joint_reading(const Json& log_z) {
   return method.substr(0, method.find(": "));
 }
 
-/// log Z, entropy and ELBO of `estimates`, the result itself or its block `particles`.
+/// The published estimates: biased by what no interval shows, so that none is printed.
+std::string particles_line(const char* label, const Json& estimate, const Json& known) {
+  if (!estimate.is_object() || !estimate.at("estimate").is_number()) return "";
+  return fmt::format(kColumns, label, number(estimate.at("estimate")),
+                     number(estimate.at("standard_error")), "", number(known), "");
+}
+
+/// log Z, entropy and ELBO of `estimates`, the result itself.
 std::string estimate_lines(const Json& estimates, const Json& target) {
   return estimate_line("log Z", estimates.at("log_z"), target.at("log_z")) +
          estimate_line("entropy", estimates.at("entropy"), target.at("entropy")) +
@@ -79,9 +86,13 @@ std::string particles_block(const Json& result) {
   const Json& particles = result.at("particles");
   if (!particles.is_object()) return "";
   const auto density = particles.at("density").get<std::string>();
-  return fmt::format("at the particles, {} density:\n", density) +
-         estimate_lines(particles, result.at("target")) +
-         note_line(density_note(particles.at("log_z"), density));
+  const Json& target = result.at("target");
+  return fmt::format("at the particles, {} density, for comparison:\n", density) +
+         particles_line("log Z", particles.at("log_z"), target.at("log_z")) +
+         particles_line("entropy", particles.at("entropy"), target.at("entropy")) +
+         particles_line("ELBO", particles.at("elbo"), Json(nullptr)) +
+         note_line((density == to_name(DensityMethod::kJoint) ? "" : "biased: ") +
+                   density_note(particles.at("log_z"), density));
 }
 
 std::string chains_block(const Json& result) {
@@ -99,9 +110,12 @@ std::string chains_block(const Json& result) {
                      number(chains.at("r_hat_max"))) +
          fmt::format("{:<16}{} (smallest of the coordinates), {} gradients each\n", "bulk ESS",
                      number(ess), number(cost)) +
-         fmt::format("{:<16}forward {}, inverse {}; {} of the particles change halves in a step\n",
-                     "acceptance", number(chains.at("acceptance_forward")),
-                     number(chains.at("acceptance_inverse")), number(chains.at("swap_share")));
+         fmt::format(
+             "{:<16}forward {}, inverse {}, random moves {}; {} of the particles change halves in "
+             "a step\n",
+             "acceptance", number(chains.at("acceptance_forward")),
+             number(chains.at("acceptance_inverse")), number(chains.at("acceptance_refresh")),
+             number(chains.at("swap_share")));
 }
 
 std::string estimates_block(const Json& result) {

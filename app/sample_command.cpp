@@ -224,6 +224,50 @@ void set_starting_point(const Words& words,
   settings.sampler = sampler_preset(scratch.request.settings.sampler.kind);
 }
 
+/// Options of the estimates that would do nothing.
+void refuse_idle_words(const Words& words, const RunSettings& settings) {
+  const auto refuse = [&words](const std::vector<const char*>& names, const std::string& why) {
+    for (const char* name : names) {
+      require(words.count(name) == 0, "--{} would do nothing {}; leave it out", name, why);
+    }
+  };
+  const FlowOptions& flow = settings.flow;
+  std::vector<std::string> all;
+  FlowOptions scratch;
+  visit_flow_fields(scratch, [&all](const char* name, auto&, const char*) { all.push_back(name); });
+  const bool chains = settings.sampler.kind == SamplerKind::kSteinMh;
+  for (const std::string& name : all) {
+    if (name == "estimate" && !chains) continue;
+    if (chains) refuse({name.c_str()}, "under --sampler stein-mh, which makes no flow");
+    if (flow.estimate == EstimateSource::kParticles)
+      refuse({name.c_str()}, "under --estimate particles");
+  }
+  if (flow.defensive == DefensiveProposal::kNone)
+    refuse({"defensive-share", "defensive-scale"}, "under --defensive none");
+  if (flow.defensive == DefensiveProposal::kInitial)
+    refuse({"defensive-scale"}, "under --defensive initial");
+  if (flow.determinant != FlowDeterminant::kSeries)
+    refuse({"flow-terms", "flow-probes"}, "without --flow-determinant series");
+  if (settings.sampler.refresh == Refresh::kNone)
+    refuse({"refresh-step-size"}, "without --refresh langevin (stein-mh)");
+}
+
+/// What would show only after a long fit.
+void check_flow(const RunSettings& settings) {
+  const SamplerOptions& sampler = settings.sampler;
+  const FlowOptions& flow = settings.flow;
+  if (flow.estimate == EstimateSource::kParticles || sampler.kind == SamplerKind::kSteinMh) return;
+  const std::int64_t least = flow.defensive == DefensiveProposal::kNone ? 2 : 4;
+  require(flow.draws / sampler.sets >= least,
+          "--draws {} leaves {} for each of {} sets, at least {} are needed{}; take more --draws",
+          flow.draws, flow.draws / sampler.sets, sampler.sets, least,
+          least > 2 ? " with a --defensive proposal" : "");
+  require(sampler.kind != SamplerKind::kSteinFlow || sampler.bound.safety <= flow.safety,
+          "--bound-safety {} is above --flow-safety {}: the recorded flow would not be the fitted "
+          "one",
+          sampler.bound.safety, flow.safety);
+}
+
 void finish_request(const Words& words,
                     const std::optional<EarlierFit>& fit,
                     SampleOptions& options) {
@@ -243,6 +287,8 @@ void finish_request(const Words& words,
   require(tracks_density(settings.sampler.kind) || settings.fit.iterations == 0,
           "--fit needs a sampler that tracks its density: use --sampler stein-flow, met-svgd or "
           "p-svgd");
+  check_flow(settings);
+  refuse_idle_words(words, settings);
   if (!fit) return;
   require(settings.fit.iterations == 0,
           "--fit and --fitted contradict each other: fit anew or reuse");

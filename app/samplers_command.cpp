@@ -46,8 +46,8 @@ void print_options(SamplerKind kind) {
   std::vector<Field> fields;
   visit_sampler_fields(options, FieldCollector(fields, [](const std::string&) { return ""; }));
   for (const auto& field : fields) {
-    fmt::print("    --{:<24}{:<20}{}\n", field.name,
-               field.default_text.empty() ? "-" : field.default_text, wrap(field.help, 50, 50));
+    fmt::print("    --{:<24}{:<24}{}\n", field.name,
+               field.default_text.empty() ? "-" : field.default_text, wrap(field.help, 54, 54));
   }
 }
 

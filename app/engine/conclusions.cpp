@@ -34,6 +34,7 @@ ChainDiagnostics diagnose_chains(const Run& run) {
   ChainDiagnostics found;
   found.acceptance_forward = mean_of(run.trace(), &TraceRow::acceptance_forward);
   found.acceptance_inverse = mean_of(run.trace(), &TraceRow::acceptance_inverse);
+  found.acceptance_refresh = mean_of(run.trace(), &TraceRow::acceptance_refresh);
   found.swap_share = mean_of(run.trace(), &TraceRow::swap_share);
   const Tensor draws = run.chains();
   if (!draws.defined()) return found;

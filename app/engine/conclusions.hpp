@@ -14,7 +14,8 @@ struct ChainDiagnostics {
   std::optional<double> bulk_ess_min;  ///< over the coordinates, of the kept draws of all chains
   std::int64_t draws = 0;              ///< kept of every chain
   std::int64_t chains = 0;
-  std::optional<double> acceptance_forward, acceptance_inverse, swap_share;  ///< means over steps
+  std::optional<double> acceptance_forward, acceptance_inverse, acceptance_refresh,
+      swap_share;  ///< means over steps
 };
 
 /// What is concluded from a run. Each where the sampler and --estimate make it possible.

@@ -17,6 +17,8 @@ constexpr double kElboNoise = 4.0;  // standard errors
 constexpr double kSmallElboFall = 0.02;
 constexpr double kMissedNoise = 4.0;  // standard errors
 constexpr double kSmallMissed = 0.05;
+constexpr double kSmallWay = 1e-3;  // standard deviations of q⁰
+constexpr double kGoodEssShare = 0.9;
 constexpr double kLargeRHat = 1.01;
 constexpr double kUncut = 0.999;  // of the step size taken, against rounding
 
@@ -49,9 +51,10 @@ void warn_about_weights(const Conclusions& conclusions, std::vector<std::string>
   if (!conclusions.ess_share || *conclusions.ess_share >= kSmallEssShare) return;
   const bool flow = conclusions.source == EstimateSource::kFlow;
   texts.push_back(fmt::format(
-      "the importance weights are worth only {:.2g} % of the {}; fit longer, take more steps, or "
+      "the importance weights are worth only {:.2g} % of the {}; fit longer, take more steps, {}or "
       "widen q0",
-      100 * *conclusions.ess_share, flow ? "draws" : "particles: do not trust log Z"));
+      100 * *conclusions.ess_share, flow ? "draws" : "particles: do not trust log Z",
+      flow ? "--precondition full (stein-flow), " : ""));
 }
 
 void warn_about_elbo(const Session& session,
@@ -108,7 +111,7 @@ void warn_about_missed_mass(const FlowEstimates& flow, std::vector<std::string>&
       expectation_under_weights(flow.weighted.log_weight.unsqueeze(1), flow.weighted);
   const double excess = flow.eubo->value - seen.mean.item<double>();
   const double noise = std::hypot(flow.eubo->standard_error, seen.standard_error.item<double>());
-  if (!(excess > kMissedNoise * noise + kSmallMissed)) return;
+  if (excess <= kMissedNoise * noise + kSmallMissed) return;  // an infinite EUBO goes on
   texts.push_back(fmt::format(
       "exact draws of the target find mass that the flow misses: the EUBO is {:.4g}, the flow's "
       "own draws say {:.4g}; log Z and entropy leave that mass out, which Pareto k cannot see; "
@@ -133,7 +136,17 @@ void warn_about_flow(const Session& session,
         "more --flow-terms and --flow-probes");
   }
   warn_about_cut_steps(session.run(), texts);
+  if (flow.displacement < kSmallWay && flow.ess_share < kGoodEssShare) {
+    texts.push_back(
+        "the steps leave fresh draws where they were: the bandwidth is far below the distance "
+        "between them and the particles; take a larger --bandwidth-value, --bandwidth median, or "
+        "fit longer");
+  }
   warn_about_missed_mass(flow, texts);
+  if (!flow.eubo_failure.empty()) {
+    texts.push_back("there is no EUBO, so that mass the flow misses would not be seen: " +
+                    flow.eubo_failure);
+  }
   if (flow.nonfinite > 0) {
     texts.push_back(
         fmt::format("at {} of {} draws the log-density was not a number: they count as weight zero",
@@ -156,8 +169,9 @@ void warn_about_chains(const ChainDiagnostics& chains, std::vector<std::string>&
         "--bandwidth-value (--bandwidth fixed), or more --particles");
   } else if (*chains.r_hat_max > kLargeRHat) {
     texts.push_back(fmt::format(
-        "the chains have not mixed: R-hat is {:.3f} (above {}); take more --steps, or start nearer "
-        "to the target with --initial-mean and --initial-stddev",
+        "the chains have not mixed: R-hat is {:.3f} (above {}); take more --steps, a "
+        "--refresh-step-size that has the random moves accepted about six times in ten, or start "
+        "nearer to the target with --initial-mean and --initial-stddev",
         *chains.r_hat_max, kLargeRHat));
   }
 }

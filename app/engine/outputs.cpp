@@ -40,6 +40,8 @@ NamedTensors draw_arrays(const FlowRecord& record) {
           {"log_q", weighted.log_density - weighted.log_weight},
           {"log_density", weighted.log_density},
           {"log_weight", weighted.log_weight},
+          {"flow_log_q", estimates.flow_log_q},
+          {"defensive", estimates.flow_log_q.isnan()},
           {"flow", at::arange(flows, at::kLong).repeat_interleave(each)}};
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 
@@ -16,6 +17,12 @@ constexpr std::int64_t kMostMoments = 100;
 /// NaN and infinity have no place in JSON.
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
+
+/// k̂, whose infinities say something: a reader's comparison must not take them for nothing.
+Json shape(const std::optional<double>& k) {
+  constexpr double kEndless = 1e9;
+  return k ? number(std::clamp(*k, -kEndless, kEndless)) : Json(nullptr);
+}
 
 Json to_json(const Interval& interval) {
   if (!std::isfinite(interval.lower) || !std::isfinite(interval.upper)) return nullptr;
@@ -88,6 +95,7 @@ Json chains_json(const std::optional<ChainDiagnostics>& chains) {
           {"chains", chains->chains},
           {"acceptance_forward", number(chains->acceptance_forward)},
           {"acceptance_inverse", number(chains->acceptance_inverse)},
+          {"acceptance_refresh", number(chains->acceptance_refresh)},
           {"swap_share", number(chains->swap_share)}};
 }
 
@@ -130,7 +138,7 @@ void add_conclusions(const Session& session,
   json["elbo"] = to_json(conclusions.elbo);
   json["eubo"] = to_json(conclusions.eubo);
   json["ess_share"] = number(conclusions.ess_share);
-  json["pareto_k"] = number(conclusions.pareto_k);
+  json["pareto_k"] = shape(conclusions.pareto_k);
   json["draws"] = count(conclusions.draws);
   json["nonfinite_draws"] = count(conclusions.nonfinite_draws);
   json["particles"] = particles_json(conclusions, settings.sampler);

@@ -19,6 +19,11 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kMostFrames = 60;
+constexpr double kArraysOfDraws = 6;   // points, control variates, temporaries
+constexpr double kNumbersOfDraw = 12;  // weights, densities, strata
+/// Thrown out of the draws by an interruption.
+struct Stopped {};
+
 constexpr std::int64_t kMostExactDraws = 2000;
 constexpr std::int64_t kChainDraws = 1000;
 constexpr double kShareOfMemory = 0.5;  // for the record of a run
@@ -72,6 +77,13 @@ void Session::require_room_for_record() const {
       static_cast<double>(sampler.particles) * static_cast<double>(target_.dim());
   const double needed = numbers * sizeof(double) / std::pow(1024.0, 3);
   const double memory = describe_machine().memory_gib;
+  const double each = kArraysOfDraws * static_cast<double>(target_.dim()) + kNumbersOfDraw;
+  const double draws =
+      each * static_cast<double>(settings().flow.draws) * sizeof(double) / std::pow(1024.0, 3);
+  require(memory <= 0 || draws <= kShareOfMemory * memory,
+          "not enough memory for --draws {} in {} dimensions: that takes {:.3g} GiB, and half of "
+          "this machine's {:.3g} GiB are for it; take fewer --draws",
+          settings().flow.draws, target_.dim(), draws, memory);
   require(memory <= 0 || needed <= kShareOfMemory * memory,
           "not enough memory to record this run as a flow: that takes {:.3g} GiB, and half of this "
           "machine's {:.3g} GiB are for it; take fewer --steps, --sets or --particles, or "
@@ -191,8 +203,14 @@ SessionEnd Session::carry_out_draws() {
   progress.update(0);
   try {
     record.flows = flows_of(*run_, settings().flow);
+    const auto observer = [&](std::int64_t done) {
+      if (interrupt_requested()) throw Stopped{};
+      progress.update(done);
+    };
     record.estimates = estimate_with_flows(record.flows, density_, settings().flow,
-                                           seed_.child("flow"), exact_draws());
+                                           seed_.child("flow"), exact_draws(), observer);
+  } catch (const Stopped&) {
+    return SessionEnd::kInterrupted;
   } catch (const NumericalFailure& failure) {
     record.failure = failure.what();
   } catch (const InvalidInput& error) {

@@ -106,12 +106,14 @@ std::string reason_of_the_tail(double pareto_k, std::int64_t draws) {
     return fmt::format(
         "Pareto k̂ = {:.2f} is above {:.2f}: a few large weights decide, so neither the values nor "
         "their intervals can be trusted; take a proposal closer to the target or with wider tails, "
-        "or mix a wide one in",
+        "or a larger share of a wide one",
         pareto_k, threshold);
   if (pareto_k > kVariancelessShape)
     return fmt::format(
-        "Pareto k̂ = {:.2f} is above 0.5: the weights seem to have no variance, so the intervals "
-        "cover less than 95 %; take a proposal with wider tails, or mix a wide one in",
+        "Pareto k̂ = {:.2f} is above 0.5: the largest weights look like those of a law without a "
+        "variance, so the intervals may cover less than 95 %; take a proposal with wider tails, or "
+        "a "
+        "larger share of a wide one",
         pareto_k);
   return {};
 }

@@ -14,7 +14,8 @@
 namespace ergon {
 namespace {
 
-constexpr std::int64_t kChunk = 16384;      // draws that are pushed at once
+constexpr std::int64_t kChunk = 16384;      // draws that are made at once
+constexpr std::int64_t kPushed = 2048;      // and pushed, between two calls of the observer
 constexpr std::int64_t kPilotDraws = 1000;  // for the moments of the wide proposal
 constexpr std::int64_t kPilotDrawsPerDimension = 20;
 constexpr double kRidge = 1e-9;          // of the pilot's variances
@@ -71,6 +72,21 @@ struct Stratum {
   Draws draws;
   Tensor control;
   Tensor flow_log_q;
+  double squared_way = 0.0;  // summed over draws and coordinates, in variances of q⁰
+};
+
+// Counts draws towards an observer.
+class Tally {
+ public:
+  explicit Tally(const DrawObserver& observer) : observer_(observer) {}
+  void add(std::int64_t draws) {
+    done_ += draws;
+    if (observer_) observer_(done_);
+  }
+
+ private:
+  const DrawObserver& observer_;
+  std::int64_t done_ = 0;
 };
 
 // Stein's identity of q⁰ at its own draws z: ∂_d log q⁰ and 1 + z_d ∂_d log q⁰ have mean zero
@@ -80,21 +96,37 @@ Tensor controls_at(const InitialDistribution& initial, const Tensor& z) {
   return at::cat({score, 1 + z * score}, 1);
 }
 
-Stratum sample_flow(const SteinFlow& flow, std::int64_t count, bool exact, Generator generator) {
+// Σ ‖x - x⁰‖² of draws before and after the steps, in the variance of x⁰.
+double squared_way(const SteinFlow& flow, const Tensor& z, const Tensor& x) {
+  const Tensor start = flow.affine() ? flow.affine()->forward(z).points : z;
+  const double spread = std::max(start.var(0).mean().item<double>(), 1e-300);
+  return (x - start).square().sum().item<double>() / spread;
+}
+
+Stratum sample_flow(
+    const SteinFlow& flow, std::int64_t count, bool exact, Generator generator, Tally& tally) {
   if (!exact) {
     const Draws draws = sample_in_chunks(flow, count, generator);
-    return {draws, {}, draws.log_q};
+    tally.add(count);
+    return {draws, {}, draws.log_q, std::nan("")};
   }
   std::vector<Tensor> x, log_q, control;
+  double way = 0.0;
   for (std::int64_t done = 0; done < count; done += kChunk) {
     const Draws start =
         flow.initial().sample_with_log_prob(std::min(kChunk, count - done), generator);
-    const Mapped mapped = flow.forward(start.particles);
-    x.push_back(mapped.points);
-    log_q.push_back(start.log_q - mapped.log_det);
+    const auto z = start.particles.split(kPushed);
+    const auto log_q0 = start.log_q.split(kPushed);
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      const Mapped mapped = flow.forward(z[i]);
+      x.push_back(mapped.points);
+      log_q.push_back(log_q0[i] - mapped.log_det);
+      if (z[i].size(0) > 1) way += squared_way(flow, z[i], mapped.points);
+      tally.add(z[i].size(0));
+    }
     control.push_back(controls_at(flow.initial(), start.particles));
   }
-  return {{at::cat(x), at::cat(log_q)}, at::cat(control), at::cat(log_q)};
+  return {{at::cat(x), at::cat(log_q)}, at::cat(control), at::cat(log_q), way};
 }
 
 // A flow, alone or mixed with a defensive proposal.
@@ -115,16 +147,18 @@ class Proposal {
   }
 
   // By strata: first those of the flow, then those of the defensive proposal.
-  std::vector<Stratum> sample(std::int64_t count, Seed seed) {
-    if (!defensive_) return {sample_flow(flow_, count, exact_, seed.child("flow").generator())};
+  std::vector<Stratum> sample(std::int64_t count, Seed seed, Tally& tally) {
+    if (!defensive_)
+      return {sample_flow(flow_, count, exact_, seed.child("flow").generator(), tally)};
     const auto share = static_cast<std::int64_t>(std::llround(share_ * static_cast<double>(count)));
     const std::int64_t other =
         std::clamp<std::int64_t>(share, kFewestOfStratum, count - kFewestOfStratum);
     share_ = static_cast<double>(other) / static_cast<double>(count);
-    Stratum own = sample_flow(flow_, count - other, exact_, seed.child("flow").generator());
+    Stratum own = sample_flow(flow_, count - other, exact_, seed.child("flow").generator(), tally);
     Draws wide = sample_in_chunks(*defensive_, other, seed.child("defensive").generator());
     own.draws.log_q = mixed(own.draws.log_q, defensive_->log_prob(own.draws.particles));
     wide.log_q = mixed(log_prob_in_chunks(flow_, wide.particles), wide.log_q);
+    tally.add(other);
     const Tensor none = own.control.defined()
                             ? at::zeros({other, own.control.size(1)}, own.control.options())
                             : Tensor();
@@ -159,31 +193,24 @@ Tensor evaluate_in_chunks(const LogDensity& density, const Tensor& x, std::int64
   return values.masked_fill(broken, -std::numeric_limits<double>::infinity());
 }
 
-std::optional<Estimate> upper_bound(const std::vector<Proposal>& proposals,
-                                    const LogDensity& density,
-                                    const Tensor& exact) {
-  if (!exact.defined()) return std::nullopt;
+// Throws NumericalFailure: an inversion, or log p̄ at a draw of its own.
+Estimate upper_bound(const std::vector<Proposal>& proposals,
+                     const LogDensity& density,
+                     const Tensor& exact) {
   const auto parts = exact.chunk(static_cast<std::int64_t>(proposals.size()));
   std::vector<Tensor> log_weights;
-  try {
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      log_weights.push_back(density.log_density(parts[i]).to(at::kDouble) -
-                            proposals[i].log_prob(parts[i]).to(at::kDouble));
-    }
-  } catch (const NumericalFailure&) {
-    return std::nullopt;  // an inversion did not converge; the other estimates need none
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    log_weights.push_back(density.log_density(parts[i]).to(at::kDouble) -
+                          proposals[i].log_prob(parts[i]).to(at::kDouble));
   }
-  const Tensor log_weight = at::cat(log_weights);
-  if (log_weight.isnan().any().item<bool>() || log_weight.isneginf().any().item<bool>()) {
-    return std::nullopt;  // the density is not a number, or zero, at a draw of its own
-  }
-  return evidence_upper_bound(log_weight);
+  return evidence_upper_bound(at::cat(log_weights));
 }
 
 // Everything that was drawn, flow by flow.
 struct Collected {
   std::vector<Tensor> x, log_q, stratum, control;
   std::vector<Tensor> flow_log_q;  // NaN at draws of a defensive proposal
+  double squared_way = 0.0;
 
   void add(const Stratum& part) {
     const auto label = static_cast<std::int64_t>(stratum.size());
@@ -193,6 +220,7 @@ struct Collected {
     stratum.push_back(at::full({log_q_double.size(0)}, label, at::kLong));
     flow_log_q.push_back(part.flow_log_q.defined() ? part.flow_log_q.to(at::kDouble)
                                                    : at::full_like(log_q_double, std::nan("")));
+    squared_way += part.squared_way;
     if (part.control.defined()) control.push_back(part.control);
   }
 };
@@ -226,7 +254,8 @@ FlowEstimates estimate_with_flows(const std::vector<SteinFlow>& flows,
                                   const LogDensity& density,
                                   const FlowOptions& options,
                                   Seed seed,
-                                  const Tensor& exact) {
+                                  const Tensor& exact,
+                                  const DrawObserver& observer) {
   ERGON_CHECK(!flows.empty(), "no flow to draw from");
   options.validate();
   const at::NoGradGuard no_grad;
@@ -239,10 +268,11 @@ FlowEstimates estimate_with_flows(const std::vector<SteinFlow>& flows,
           options.draws, each, count, 2 * kFewestOfStratum);
   std::vector<Proposal> proposals;
   Collected drawn;
+  Tally tally(observer);
   for (std::int64_t i = 0; i < count; ++i) {
     const Seed own = seed.child("flow", static_cast<std::uint64_t>(i));
     proposals.emplace_back(flows[static_cast<std::size_t>(i)], options, own);
-    for (const Stratum& part : proposals.back().sample(each, own)) drawn.add(part);
+    for (const Stratum& part : proposals.back().sample(each, own, tally)) drawn.add(part);
   }
   FlowEstimates result;
   result.draws_x = at::cat(drawn.x);
@@ -254,8 +284,17 @@ FlowEstimates estimate_with_flows(const std::vector<SteinFlow>& flows,
   }
   result.weighted.log_weight = result.weighted.log_density - at::cat(drawn.log_q);
   static_cast<ImportanceEstimates&>(result) = importance_estimates(result.weighted);
-  if (mixed) result.elbo = flow_elbo(result.weighted, at::cat(drawn.flow_log_q));
-  result.eubo = upper_bound(proposals, density, exact);
+  result.flow_log_q = at::cat(drawn.flow_log_q);
+  if (mixed) result.elbo = flow_elbo(result.weighted, result.flow_log_q);
+  const double coordinates =
+      result.flow_log_q.isfinite().sum().item<double>() * static_cast<double>(flows[0].dim());
+  result.displacement = std::sqrt(drawn.squared_way / std::max(coordinates, 1.0));
+  if (!exact.defined()) return result;
+  try {
+    result.eubo = upper_bound(proposals, density, exact);
+  } catch (const NumericalFailure& failure) {
+    result.eubo_failure = failure.what();  // the other estimates do not need it
+  }
   return result;
 }
 

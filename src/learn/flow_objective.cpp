@@ -7,7 +7,6 @@
 #include "ergon/sampler/moves.hpp"
 #include "ergon/sampler/parameters.hpp"
 #include "ergon/stein/fixed_support.hpp"
-#include "ergon/stein/step_bound.hpp"
 
 namespace ergon {
 namespace {
@@ -36,8 +35,8 @@ Pushed push_through_steps(const LogDensity& density,
     const Tensor bandwidth = bandwidth_at(options.bandwidth, parameters, state);
     const stein::Support fixed = support_of(state, bandwidth);
     const Tensor bound = options.bound.safety / stein::lipschitz_bound(fixed);
-    const Tensor step_size =
-        stein::hard_clamp(step_size_at(options, parameters, state, bound), bound);
+    const Tensor wanted = step_size_at(options, parameters, state, bound);
+    const Tensor step_size = bounded_step_size(options, wanted, bound);
     const stein::Pushed pushed = stein::push_forward(fixed, step_size, draws.x);
     draws = {pushed.points, draws.log_q - pushed.log_det};
     if (step + 1 < options.steps.steps) {

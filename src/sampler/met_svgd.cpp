@@ -175,12 +175,6 @@ Tensor step_bound(const LogDensity& target,
   return stein::norm_bound(squared.sqrt(), options.bound.safety, state.alive);
 }
 
-Tensor bounded_step_size(const SamplerOptions& options, const Tensor& wanted, const Tensor& bound) {
-  if (!bound.defined()) return wanted;
-  return options.bound.clamp == Clamp::kHard ? stein::hard_clamp(wanted, bound)
-                                             : stein::leaky_clamp(wanted, bound);
-}
-
 // log |det| of a step per particle, and how many determinants were not those of an invertible map.
 struct StepDeterminant {
   Tensor log_det;  // (..., M)

@@ -240,6 +240,7 @@ SamplerOptions sampler_preset(SamplerKind kind) {
       options.bound.safety = 0.9;
       options.particles = 20;
       options.refresh = Refresh::kLangevin;
+      options.steps.steps = 1000;
       break;
   }
   return options;

@@ -8,6 +8,7 @@
 
 #include "ergon/sampler/initial.hpp"
 #include "ergon/stein/bandwidth.hpp"
+#include "ergon/stein/step_bound.hpp"
 
 namespace ergon {
 namespace {
@@ -271,6 +272,12 @@ Tensor step_size_at(const SamplerOptions& sampler,
   };
   const double factor = schedule_factor(options, state.step, sampler.steps.steps);
   return factor == 1.0 ? rule() : rule() * factor;
+}
+
+Tensor bounded_step_size(const SamplerOptions& options, const Tensor& wanted, const Tensor& bound) {
+  if (!bound.defined()) return wanted;
+  return options.bound.clamp == Clamp::kHard ? stein::hard_clamp(wanted, bound)
+                                             : stein::leaky_clamp(wanted, bound);
 }
 
 }  // namespace ergon

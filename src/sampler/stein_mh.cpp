@@ -128,6 +128,7 @@ Updated update(const LogDensity& target,
   updated.map = map_of(options, fixed);
   const Moved moved = move(updated.map, current.particles, chance.forward);
   State proposal = evaluate(target, moved.points);
+  proposal.step = current.step;
   updated.nonfinite = reject_nonfinite(proposal);
   updated.acceptance =
       stein::log_acceptance(proposal.log_density, current.log_density, moved.log_det).exp();

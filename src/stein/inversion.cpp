@@ -175,8 +175,12 @@ Inverted invert(const Support& support,
   require_certified(in, kWhat);
   const double ulp = in.x.scalar_type() == at::kDouble ? std::numeric_limits<double>::epsilon()
                                                        : std::numeric_limits<float>::epsilon();
-  const Tensor rate =
-      in.step.abs() * lipschitz_bound({in.points, in.score, in.beta.pow(-0.5), in.alive});
+  const Tensor lipschitz = lipschitz_bound({in.points, in.score, in.beta.pow(-0.5), in.alive});
+  const Tensor rate = at::where(in.step == 0, at::zeros_like(lipschitz), in.step.abs() * lipschitz);
+  require((rate < 1).all().item<bool>(),
+          "{}: the step size times the Lipschitz bound is {}: it must be below 1 for an inverse to "
+          "be found; take a smaller step size",
+          kWhat, rate.max().item<double>());
   Tensor solution = in.x.clone();
   Tensor residual = at::zeros({in.x.size(0), in.x.size(1)}, in.x.options());
   Inverted found;

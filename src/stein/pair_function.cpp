@@ -201,7 +201,13 @@ bool needs_graph(const PairInputs& in) {
 }
 
 // The same from tensor operations, with arrays (S, n, M, D).
-PairResult composed(const PairInputs& in, PairQuantity quantity) {
+PairResult composed(const PairInputs& given, PairQuantity quantity) {
+  PairInputs in = given;
+  if (in.alive.defined()) {  // whatever dropped points hold, it does not count
+    const Tensor alive = in.alive.unsqueeze(-1);
+    in.points = at::where(alive, in.points, at::zeros_like(in.points));
+    in.score = at::where(alive, in.score, at::zeros_like(in.score));
+  }
   const Tensor beta = in.beta.unsqueeze(-1).unsqueeze(-1);
   const Tensor d = in.x.unsqueeze(-2) - in.points.unsqueeze(-3);
   Tensor kernel = (d.pow(2).sum(-1) * (-0.5 * beta)).exp();

@@ -159,12 +159,9 @@ TEST(AppEstimates, SvgdWithoutADensityOfItsOwnHasTheFlows) {
 
 TEST(AppEstimates, DrawsAreDividedAmongTheFlowsAndEvaluatedOnceEach) {
   const Workspace here;
-  const Words words = small({"--draws", "1000"});
-  const Json flow = result_of(here, words);
+  const Json flow = result_of(here, small({"--draws", "1000"}));
   EXPECT_EQ(flow["draws"], 999);
-  Words particles = words;
-  particles.insert(particles.end(), {"--estimate", "particles"});
-  const Json without = result_of(here, particles);
+  const Json without = result_of(here, small({"--estimate", "particles"}));
   const auto more = flow["target_evaluations"]["log_density"].get<int>() -
                     without["target_evaluations"]["log_density"].get<int>();
   EXPECT_EQ(more, 999 + 1000) << "the draws, and as many exact ones as were asked for";

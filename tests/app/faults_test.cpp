@@ -111,6 +111,12 @@ TEST(AppFaults, OptionsOfTheFlowAndTheChainsAreCheckedBeforeWork) {
        {with({"--flow-terms", "0"}), {"--flow-terms", "at least 1"}},
        {with({"--flow-probes", "0"}), {"--flow-probes", "at least 1"}},
        {with({"--defensive-share", "1.5"}), {"--defensive-share", "between 0 and 1", "1.5"}},
+       {with({"--estimate", "particles", "--draws", "100"}), {"--draws", "would do nothing"}},
+       {with({"--defensive", "none", "--defensive-share", "0.1"}),
+        {"--defensive-share", "nothing"}},
+       {with({"--sampler", "stein-mh", "--draws", "50"}), {"--draws", "stein-mh"}},
+       {with({"--draws", "10", "--sets", "8"}), {"--draws", "8 sets"}},
+       {with({"--draws", "1000000000"}), {"not enough memory", "--draws"}},
        {with({"--defensive-scale", "0"}), {"--defensive-scale", "positive"}},
        {with({"--bound", "none"}), {"stein-flow", "--bound none"}},
        {with({"--control", "truncation"}), {"stein-flow", "--control truncation"}},
@@ -295,7 +301,8 @@ TEST(AppFaults, TruncationThatLeavesNobodyStopsTheRunWithItsCheckpoint) {
 }
 
 TEST(AppFaults, SizesBeyondAllMemoryAreRefusedInOneSentence) {
-  const Words most = {"--particles", "10000000", "--sets", "10000000", "--quiet"};
+  const Words most = {"--particles", "10000000",   "--sets",   "10000000",
+                      "--quiet",     "--estimate", "particles"};
   Words beyond_memory = {"sample", "gaussian-worked"};
   Words beyond_64_bits = {"sample", "standard-normal", "--dim", "100000"};
   beyond_memory.insert(beyond_memory.end(), most.begin(), most.end());

@@ -116,6 +116,7 @@ const std::map<std::string, Shape> kInner = {
       {"chains", Kind::kCount},
       {"acceptance_forward", Kind::kNumberOrNull},
       {"acceptance_inverse", Kind::kNumberOrNull},
+      {"acceptance_refresh", Kind::kNumberOrNull},
       {"swap_share", Kind::kNumberOrNull}}},
     {"moments",
      {{"of", Kind::kText},

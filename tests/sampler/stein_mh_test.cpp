@@ -245,6 +245,26 @@ TEST(SamplerSteinMh, HalvesAreFixedOrDrawnAnewForEveryStep) {
   EXPECT_NEAR(share.mean().item<double>(), 0.5, 4 * std::sqrt(0.05 / 500));
 }
 
+TEST(SamplerSteinMh, BothHalvesReadTheRulesOfTheirOwnStep) {
+  const auto target = named_target("gaussian", 2);
+  SamplerOptions options = small_options(Halves::kRandom);
+  options.bandwidth.rule = BandwidthRule::kPerStep;
+  options.bandwidth.values = {1.0, 2.0, 3.0};
+  options.step_size.rule = StepSizeRule::kFixed;
+  options.step_size.value = 1e-3;
+  options.step_size.schedule = StepSizeSchedule::kPower;
+  options.step_size.decay = 1.0;
+  const SteinMh sampler(options);
+  State state = start(sampler, *target, {3, 6}, 12);
+  for (const double expected : {1.0, 2.0, 3.0}) {
+    auto [next, info] = sampler.step(*target, state, Seed(13).generator());
+    EXPECT_TRUE((info.bandwidth == expected).all().item<bool>()) << info.bandwidth;
+    const Tensor wanted = at::full_like(info.step_size, 1e-3 / expected);
+    expect_close(info.step_size, wanted, 1e-12, "step size");
+    state = next;
+  }
+}
+
 TEST(SamplerSteinMh, AStepCostsOneGradientPerParticle) {
   const auto target = named_target("gaussian", 2);
   const CountingDensity counted(*target);

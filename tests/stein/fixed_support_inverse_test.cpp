@@ -200,5 +200,33 @@ TEST(SteinInvert, NeedsFewIterationsWhereNewtonsStepIsTaken) {
   EXPECT_LE(found.iterations, 8);  // the fixed-point iteration alone: log(1e-13)/log(0.95) = 580
 }
 
+// Few points of many sets are solved together, with and without Newton's step (D above 64), each
+// set at its own rate.
+TEST(SteinFixedSupport, ManySmallSetsGoBackTogether) {
+  for (const std::int64_t dim : {1, 3, 70}) {
+    const Support s = random_support(6, 12, dim, 40);
+    const Tensor share = at::tensor({0.0, 0.2, 0.5, 0.8, 0.95, 0.99}, at::kDouble);
+    const Tensor step = share / stein::lipschitz_bound(s);
+    const Tensor x = points_near(s, 9, 3.0, 41);
+    const auto pushed = stein::push_forward(s, step, x);
+    const auto found = stein::invert(s, step, pushed.points);
+    EXPECT_LT((found.points - x).abs().max().item<double>(), 1e-10) << dim;
+    expect_close(found.log_det, pushed.log_det, 1e-9, "log-determinant");
+    for (std::int64_t set = 0; set < 6; ++set) {
+      const Support one{s.points[set], s.score[set], s.bandwidth[set], {}};
+      const auto alone = stein::invert(one, step[set], pushed.points[set]);
+      EXPECT_LT((alone.points - found.points[set]).abs().max().item<double>(), 1e-10) << dim;
+    }
+  }
+}
+
+TEST(SteinFixedSupport, AStepAtTheBoundIsPushedButNotInverted) {
+  const Support s = random_support(0, 5, 2, 42);
+  const Tensor x = points_near(s, 3, 1.0, 43);
+  const Tensor step = certified_step(s, 1.0);
+  EXPECT_NO_THROW(stein::push_forward(s, step, x));
+  EXPECT_THROW(stein::invert(s, step, x), InvalidInput);
+}
+
 }  // namespace
 }  // namespace ergon::testing

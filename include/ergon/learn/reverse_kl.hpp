@@ -17,7 +17,7 @@ namespace ergon {
 struct FitRow {
   std::int64_t iteration = 0;  ///< 1-based
   double objective = 0.0;  ///< mean log q^L - mean log p̄(x^L) on the iteration's own draws; a bound
-                           ///< on -log Z in the limit ε → 0
+                           ///< on -log Z: for stein-flow exactly, else in the limit ε → 0
   double gradient_norm = 0.0;  ///< before the cut
   double learning_rate = 0.0;
   double held_out = 0.0;  ///< objective on held-out draws; NaN between evaluations

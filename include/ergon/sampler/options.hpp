@@ -197,7 +197,7 @@ struct SamplerOptions {
   Halves halves = Halves::kRandom;   ///< stein-mh: how the particles are split anew for each step
   Refresh refresh = Refresh::kNone;  ///< stein-mh: a random move of every particle after each step,
                                      ///< accepted or rejected; without it few states are reachable
-  double refresh_step_size = 0.1;    ///< h in x + h ∇log p̄ + √(2h) ξ, > 0
+  double refresh_step_size = 0.5;    ///< h in x + h ∇log p̄ + √(2h) ξ, > 0
 
   /// Throws InvalidInput naming field, value and the rule it breaks, also for combinations that
   /// cannot work.

@@ -51,6 +51,10 @@ Tensor step_size_at(const SamplerOptions& options,
                     const State& state,
                     const Tensor& bound);
 
+/// The step size that is taken: `wanted` under `bound` as the option bound-clamp says; `wanted`
+/// itself where `bound` is undefined.
+Tensor bounded_step_size(const SamplerOptions& options, const Tensor& wanted, const Tensor& bound);
+
 /// The factor of the schedule at a step, in [0, 1].
 double schedule_factor(const StepSizeOptions& options, std::int64_t step, std::int64_t steps);
 

@@ -15,9 +15,10 @@ namespace ergon {
 /// Metropolis-adjusted Langevin move of every particle follow, which makes the chain irreducible.
 /// The bandwidth is a rule of B alone.
 ///
-/// One step updates every particle once, without a graph. Per particle and step: one log-density
-/// with its gradient, at the proposal. `log_q` stays undefined. The generator gives, in this order
-/// and (..., M) each: the partition (random halves only), r, the uniforms of the acceptance.
+/// One step updates every particle once, with a refresh twice, without a graph. Per particle and
+/// update: one log-density with its gradient, at the proposal. `log_q` stays undefined. The
+/// generator gives, in this order and (..., M) each: the partition (random halves only), r, the
+/// uniforms of the acceptance; for a refresh then normals (..., M, D) and uniforms.
 class SteinMh final : public Sampler {
  public:
   /// Throws InvalidInput from options.validate().
@@ -27,8 +28,8 @@ class SteinMh final : public Sampler {
   State init(const LogDensity& target, const Tensor& particles, const Tensor& log_q) const override;
   /// Info: acceptance is the mean over particles; acceptance_forward and acceptance_inverse by r
   /// (NaN in a set without such a move); swap_share the share of particles that are not in the half
-  /// of their index; step_size, step_bound and bandwidth the means of the two maps; velocity_norm
-  /// from ‖y - x‖/ε of all proposals.
+  /// of their index; acceptance_refresh the mean of the random moves; step_size, step_bound and
+  /// bandwidth the means of the two maps; velocity_norm from ‖y - x‖/ε of all proposals.
   Transition step(const LogDensity& target, const State& state, Generator generator) const override;
 
  private:

@@ -64,7 +64,8 @@ Tensor push_forward_points(const Support& support, const Tensor& step_size, cons
 /// Σ_k (-1)^{k+1} ε^k vᵀ(∇φ)^k v / k, its first `terms` terms always, those beyond with a random
 /// length and the reciprocal of their probability (Russian roulette), averaged over `probes`
 /// Rademacher vectors. (24) Products with ∇φ cost O(|B| D). The exponential of such an estimate is
-/// not an unbiased density: it serves an ELBO, not log Z.
+/// not an unbiased density: it serves an ELBO, not log Z. Up to 512 rows share a random length, so
+/// that their errors are dependent through it.
 Pushed push_forward_series(const Support& support,
                            const Tensor& step_size,
                            const Tensor& x,
