@@ -61,8 +61,10 @@ std::string joint_reading(const Json& log_z) {
 /// The published estimates: biased by what no interval shows, so that none is printed.
 std::string particles_line(const char* label, const Json& estimate, const Json& known) {
   if (!estimate.is_object() || !estimate.at("estimate").is_number()) return "";
-  return fmt::format(kColumns, label, number(estimate.at("estimate")),
-                     number(estimate.at("standard_error")), "", number(known), "");
+  std::string line = fmt::format(kColumns, label, number(estimate.at("estimate")),
+                                 number(estimate.at("standard_error")), "", number(known), "");
+  line.erase(line.find_last_not_of(" \n") + 1);
+  return line + "\n";
 }
 
 /// log Z, entropy and ELBO of `estimates`, the result itself.
