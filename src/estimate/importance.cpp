@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ergon/core/errors.hpp"
+#include "strata.hpp"
 
 namespace ergon {
 namespace {
@@ -17,28 +18,9 @@ constexpr double kFewestEffectiveDraws = 30;  // below, no central limit theorem
 
 Tensor numbers_of(const Tensor& values) { return values.detach().to(at::kCPU, at::kDouble); }
 
-// Which stratum every draw is in: index 0..S-1, (n) int64, and how many each has, (S) float64.
-struct Strata {
-  Tensor index;
-  Tensor sizes;
-};
-
-Strata strata_of(const Tensor& labels, std::int64_t draws) {
-  if (!labels.defined())
-    return {at::zeros({draws}, at::kLong), at::full({1}, draws, at::TensorOptions(at::kDouble))};
-  const Tensor index = std::get<1>(at::_unique2(labels.detach().to(at::kCPU), /*sorted=*/true,
-                                                /*return_inverse=*/true));
-  return {index, at::bincount(index).to(at::kDouble)};
-}
-
-// (31): standard error of the mean of `values`, √(Σ_s n_s var_s) / n; NaN when a stratum has a
-// single draw.
+// Of the mean of one column, (n).
 double stratified_error(const Tensor& values, const Strata& strata) {
-  const Tensor means = at::bincount(strata.index, values) / strata.sizes;
-  const Tensor squares = (values - means.index_select(0, strata.index)).square();
-  const Tensor variances = at::bincount(strata.index, squares) / (strata.sizes - 1);
-  const double sum = (strata.sizes * variances).sum().item<double>();
-  return std::sqrt(sum) / static_cast<double>(values.numel());
+  return stratified_errors(values.unsqueeze(1), strata).item<double>();
 }
 
 // (37b) What control variates with mean zero (n, k) explain of `values`: their least-squares fit,
