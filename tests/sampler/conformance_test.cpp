@@ -164,6 +164,7 @@ INSTANTIATE_TEST_SUITE_P(Sampler,
 TEST(SamplerPresets, BatchRowsEqualSingleRuns) {
   const auto target = named_target("mixture-4");
   for (auto [name, options] : sampler_presets()) {
+    if (options.kind == SamplerKind::kSteinMh) continue;  // every particle has numbers of its own
     if (tracks_density(options.kind)) options.hessian.trace = HessianTrace::kExact;
     const NamedTensors parameters = parameters_of(options, *target, Seed(1));
     const auto sampler = make_sampler(options, parameters);
@@ -190,6 +191,7 @@ TEST(SamplerPresets, PermutingTheParticlesPermutesTheResult) {
   const auto target = named_target("mixture-4");
   const Tensor order = at::tensor(std::vector<std::int64_t>{4, 0, 3, 1, 2, 9, 8, 7, 6, 5});
   for (auto [name, options] : sampler_presets()) {
+    if (options.kind == SamplerKind::kSteinMh) continue;  // every particle has numbers of its own
     if (tracks_density(options.kind)) options.hessian.trace = HessianTrace::kExact;
     const NamedTensors parameters = parameters_of(options, *target, Seed(1));
     const auto sampler = make_sampler(options, parameters);
@@ -215,10 +217,14 @@ TEST(SamplerPresets, CountEvaluationsAsDocumented) {
   };
   std::vector<Expected> cases;
   for (const auto& [name, options] : sampler_presets()) {
-    // met-svgd: one probe, and D = 2 products for the exact norm of its bound
-    cases.push_back({name, options, 1, 1, name == "met-svgd" ? 3.0 : 0.0});
+    // met-svgd: one probe, and D = 2 products for the exact norm of its bound; stein-flow: the
+    // probe alone; stein-mh: the Stein move and the random one
+    const double products = name == "met-svgd" ? 3.0 : name == "stein-flow" ? 1.0 : 0.0;
+    const double moves = name == "stein-mh" ? 2.0 : 1.0;
+    cases.push_back({name, options, moves, moves, products});
   }
-  SamplerOptions options = cases[2].options;
+  SamplerOptions options = sampler_cases()[2].options;
+  ASSERT_EQ(options.kind, SamplerKind::kMetSvgd);
   options.bound.bound = StepBound::kNone;
   options.hessian.probes = 5;
   cases.push_back({"five probes", options, 1, 1, 5});
