@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "engine/engine.hpp"
@@ -29,10 +30,19 @@ std::string engine_path() {
        places[0].string(), places[1].string());
 }
 
+/// libgomp's threads would spin for milliseconds after each operation of libtorch, on the cores
+/// that the workers of parallel_over then need. Shorter, and still long enough to bridge the gap
+/// between two operations. libgomp reads this when it is loaded.
+void shorten_openmp_spin() {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;  // the user's own choice
+  setenv("GOMP_SPINCOUNT", "2000", 0);
+}
+
 }  // namespace
 
 int run_engine(SampleRequest& request) {
   const std::string path = engine_path();
+  shorten_openmp_spin();
   void* library = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr) fail("the engine {} cannot be loaded: {}", path, dlerror());
   const auto function = reinterpret_cast<EngineFunction>(dlsym(library, kEngineSymbol));

@@ -10,7 +10,7 @@
 #include <tuple>
 #include <utility>
 
-#include "ergon/core/errors.hpp"
+#include "ergon/core/workers.hpp"
 
 namespace ergon {
 namespace {
@@ -73,7 +73,7 @@ void keep_freed_memory() {
 void flush_denormals() { at::globalContext().setFlushDenormal(true); }
 
 Runtime start_runtime(int threads) {
-  require(threads >= 1, "threads must be at least 1, got {}", threads);
+  set_worker_threads(threads);
   at::set_num_threads(threads);
   if (at::get_num_interop_threads() != 1) {
     try {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "ergon/core/errors.hpp"
+#include "ergon/core/workers.hpp"
 
 namespace ergon {
 namespace {
@@ -25,8 +26,10 @@ double half_of_smallest() {
 TEST(CoreRuntime, SetsTheThreadsOfThisProcess) {
   EXPECT_EQ(start_runtime(2).threads, 2);
   EXPECT_EQ(at::get_num_threads(), 2);
+  EXPECT_EQ(worker_threads(), 2);
   EXPECT_EQ(start_runtime(1).threads, 1);
   EXPECT_EQ(at::get_num_threads(), 1);
+  EXPECT_EQ(worker_threads(), 1);
   EXPECT_EQ(at::get_num_interop_threads(), 1);
 }
 
