@@ -29,13 +29,15 @@ constexpr double kSeriesTolerance = 0.01;  // of log det, for the last term of t
 // What one step knows about the velocity field at its particles.
 struct Field {
   Tensor bandwidth;  // (...)
-  stein::KernelMatrix kernel;
+  stein::Support support;
+  Tensor count;           // (...)              live particles
   Tensor velocity;        // (..., M, D)
   Tensor trace;           // (..., M)           tr A_i as the density takes it
   Tensor stein_trace;     // (..., M)           the same over 1/M, as in Stein's identity
   Tensor hessian;         // (..., M, D, D)     where something needs it whole, else undefined
   Tensor probes;          // (P, ..., M, D)     of the Hutchinson trace, else undefined
   Tensor probe_products;  // (P, ..., M, D)     H v
+  Tensor norm_products;   // (P, ..., M, D)     A v of the norm's probes, else undefined
 };
 
 Tensor draw_probes(const Tensor& particles, std::int64_t count, ProbeLaw law, Generator generator) {
@@ -75,6 +77,44 @@ Tensor hessian_trace(const LogDensity& target,
   return (field.probes * field.probe_products).sum(-1).mean(0);
 }
 
+// How the bound obtains its norm.
+NormMethod norm_method(const SamplerOptions& options, const State& state) {
+  if (options.bound.norm != NormMethod::kAuto) return options.bound.norm;
+  return state.particles.size(-1) <= kExactNormDim ? NormMethod::kExact : NormMethod::kHutchinson;
+}
+
+// Whether the bound takes products A v, which come with velocity and trace in one pass.
+bool takes_norm_probes(const SamplerOptions& options, const State& state) {
+  return options.bound.bound == StepBound::kFrobenius ||
+                 options.bound.bound == StepBound::kEigenvalue
+             ? norm_method(options, state) == NormMethod::kHutchinson
+             : false;
+}
+
+// Velocity, drift trace and, where the bound wants it, A v of fresh probes.
+Tensor drift_trace(const LogDensity& target,
+                   const SamplerOptions& options,
+                   const State& state,
+                   Generator generator,
+                   Field& field) {
+  if (!takes_norm_probes(options, state)) {
+    const auto both = stein::velocity_and_trace(field.support);
+    field.velocity = both.velocity;
+    return both.drift_trace_sum;
+  }
+  const Tensor probes =
+      draw_probes(state.particles, options.bound.probes, ProbeLaw::kRademacher, generator);
+  const auto all = stein::velocity_trace_and_products(field.support, probes);
+  field.velocity = all.velocity;
+  field.norm_products = all.products.detach();
+  if (options.hessian.trace != HessianTrace::kOff) {
+    const at::NoGradGuard no_grad;
+    field.norm_products = field.norm_products + probe_hessian(target, state.particles, probes) /
+                                                    field.count.unsqueeze(-1).unsqueeze(-1);
+  }
+  return all.drift_trace_sum;
+}
+
 Field evaluate_field(const LogDensity& target,
                      const SamplerOptions& options,
                      const State& state,
@@ -82,13 +122,16 @@ Field evaluate_field(const LogDensity& target,
                      Generator generator) {
   Field field;
   field.bandwidth = bandwidth;
-  field.kernel = stein::kernel_matrix(state.particles, bandwidth, state.alive);
-  const auto [velocity, drift] = stein::velocity_and_trace(field.kernel, state.score);
-  field.velocity = velocity;
-  const Tensor count = field.kernel.count.squeeze(-1);  // (..., 1)
+  field.support = support_of(state, bandwidth);
+  field.count =
+      state.alive.defined()
+          ? state.alive.sum(-1).to(bandwidth.scalar_type())
+          : at::full_like(bandwidth.detach(), static_cast<double>(state.particles.size(-2)));
+  const Tensor hessian = hessian_trace(target, options, state.particles, generator, field);
+  const Tensor drift = drift_trace(target, options, state, generator, field);
+  const Tensor count = field.count.unsqueeze(-1);  // (..., 1)
   const bool minus_one = options.density.normalization == TraceNormalization::kParticlesMinusOne;
   field.trace = drift / (minus_one ? count - 1 : count);
-  const Tensor hessian = hessian_trace(target, options, state.particles, generator, field);
   field.stein_trace = minus_one ? drift / count : field.trace;
   if (hessian.defined()) {
     field.trace = field.trace + hessian / count;
@@ -112,11 +155,11 @@ Tensor power_iteration(const LogDensity& target,
   for (std::int64_t round = 0; round < options.bound.probes; ++round) {
     vector = vector / vector.norm(2, {-1}, true).clamp_min(1e-30);
     const Tensor image =
-        stein::jacobian_vector_product(field.kernel, state.score, vector, hessian_product(vector));
+        stein::jacobian_vector_product(field.support, vector, hessian_product(vector));
     norm = image.norm(2, {-1});
     if (round + 1 == options.bound.probes) break;
-    vector = stein::transposed_jacobian_vector_product(field.kernel, state.score, image,
-                                                       hessian_product(image));
+    vector =
+        stein::transposed_jacobian_vector_product(field.support, image, hessian_product(image));
   }
   return norm;
 }
@@ -129,31 +172,20 @@ Tensor squared_norm(const LogDensity& target,
                     Generator generator) {
   const bool spectral = options.bound.bound == StepBound::kSpectral;
   const bool with_hessian = options.hessian.trace != HessianTrace::kOff;
-  NormMethod method = options.bound.norm;
-  if (method == NormMethod::kAuto) {
-    method =
-        state.particles.size(-1) <= kExactNormDim ? NormMethod::kExact : NormMethod::kHutchinson;
-  }
+  const NormMethod method = norm_method(options, state);
   if (method == NormMethod::kExact) {
     Tensor hessian = field.hessian;
     if (with_hessian && !hessian.defined()) hessian = target.hessian(state.particles);
-    const Tensor jacobian = stein::velocity_jacobian(field.kernel, state.score, hessian);
-    return spectral ? stein::spectral_norm(jacobian).pow(2) : stein::frobenius_squared(jacobian);
+    return spectral ? stein::spectral_norm(stein::velocity_jacobian(field.support, hessian)).pow(2)
+                    : stein::frobenius_squared(field.support, hessian);
   }
   if (method == NormMethod::kPublished) {
-    const Tensor drift = stein::velocity_jacobian(field.kernel, state.score);
-    const Tensor estimate = stein::frobenius_squared_published(field.kernel, drift, field.probes[0],
-                                                               field.probe_products[0]);
-    // The estimate can be negative; the drift part alone is the smallest value that makes sense
-    // then.
-    return at::maximum(estimate, stein::frobenius_squared(drift));
+    const auto norm =
+        stein::frobenius_squared_published(field.support, field.probes[0], field.probe_products[0]);
+    return at::maximum(norm.squared, norm.drift);  // the estimate can be negative
   }
   if (spectral) return power_iteration(target, options, state, field, generator).pow(2);
-  const Tensor probes =
-      draw_probes(state.particles, options.bound.probes, ProbeLaw::kRademacher, generator);
-  const Tensor products = with_hessian ? probe_hessian(target, state.particles, probes) : Tensor();
-  const Tensor image = stein::jacobian_vector_product(field.kernel, state.score, probes, products);
-  return image.pow(2).sum(-1).mean(0);
+  return field.norm_products.pow(2).sum(-1).mean(0);
 }
 
 // The bound of (15), (16) or (22), without a graph; undefined when there is none.
@@ -198,12 +230,12 @@ StepDeterminant joint_determinant(const SamplerOptions& options,
   Tensor joint, valid;
   if (exact) {
     const auto det = stein::joint_log_determinant(
-        stein::joint_jacobian(field.kernel, state.score, field.hessian), step_size);
+        stein::joint_jacobian(field.support, field.hessian), step_size);
     joint = det.log_abs_det;
     valid = det.positive;
   } else {
     const auto series = stein::joint_log_determinant_series(
-        field.kernel, state.score, field.hessian, step_size,
+        field.support, field.hessian, step_size,
         draw_probes(x, density.series_probes, ProbeLaw::kRademacher, generator),
         density.series_terms);
     joint = series.log_det;
@@ -223,7 +255,7 @@ StepDeterminant step_determinant(const SamplerOptions& options,
     case DensityMethod::kFirstOrder:
       return {step_size.unsqueeze(-1) * field.trace};
     case DensityMethod::kBlock: {
-      const Tensor jacobian = stein::velocity_jacobian(field.kernel, state.score, field.hessian);
+      const Tensor jacobian = stein::velocity_jacobian(field.support, field.hessian);
       const auto det = stein::block_log_determinant(jacobian, step_size);
       return {det.log_abs_det, count_false(det.positive)};
     }

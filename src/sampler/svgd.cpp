@@ -17,8 +17,7 @@ Transition Svgd::step(const LogDensity& target, const State& state, Generator /*
   Info info;
   info.bandwidth = bandwidth_at(options_.bandwidth, {}, state);
   info.step_size = step_size_at(options_, {}, state, {});
-  const auto kernel = stein::kernel_matrix(state.particles, info.bandwidth);
-  const Tensor velocity = stein::velocity(kernel, state.score);
+  const Tensor velocity = stein::velocity({state.particles, state.score, info.bandwidth, {}});
   info.velocity_norm = root_mean_square(velocity, {});
   const Tensor step = info.step_size.unsqueeze(-1).unsqueeze(-1);
   State next = evaluate(target, state.particles + step * velocity);

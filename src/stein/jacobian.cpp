@@ -1,72 +1,79 @@
 #include "ergon/stein/jacobian.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include <limits>
+
+#include "ergon/stein/fixed_support.hpp"
+#include "frobenius.hpp"
+#include "particle_function.hpp"
+#include "particle_sets.hpp"
 
 namespace ergon::stein {
 namespace {
 
-Tensor outer_product(const Tensor& a, const Tensor& b) { return a.unsqueeze(-1) * b.unsqueeze(-2); }
-
-// Σ_j κ_ij a_j b_jᵀ for all i as one product with the flattened outer products.
-Tensor kernel_outer(const Tensor& kernel, const Tensor& a, const Tensor& b) {
-  const Tensor flat = outer_product(a, b).flatten(-2);  // (..., M, D²)
-  return at::matmul(kernel, flat).unflatten(-1, {a.size(-1), b.size(-1)});
+// Number of live particles, (...).
+Tensor live_counts(const ParticleInputs& in, const Tensor& points) {
+  return live_count(in).reshape(points.sizes().slice(0, points.dim() - 2));
 }
 
-// Σ_j κ_ij d_ij (d_ijᵀ v_i) from the weights w_ij = κ_ij (d_ijᵀ v_i).
-Tensor weighted_differences(const Tensor& weights, const Tensor& points) {
-  return weights.sum(-1, true) * points - at::matmul(weights, points);
+// H v / M added to the drift's products, (..., M, D) or (P, ..., M, D).
+Tensor with_hessian(const Tensor& drift, const Tensor& hessian_product, const Tensor& counts) {
+  if (!hessian_product.defined()) return drift;
+  return drift + hessian_product / counts.unsqueeze(-1).unsqueeze(-1);
 }
 
-// w_ij = κ_ij (d_ijᵀ v_i)
-Tensor difference_weights(const KernelMatrix& k, const Tensor& vectors) {
-  const Tensor own = (k.points * vectors).sum(-1, true);
-  return k.kernel * (own - at::matmul(vectors, k.points.transpose(-1, -2)));
-}
+// Whether the small sets side by side (small_sets.hpp) have the norms for the asking.
+bool small(const ParticleInputs& in) { return in.points.is_cpu() && cpu_side_by_side(in); }
 
 }  // namespace
 
-Tensor velocity_jacobian(const KernelMatrix& k, const Tensor& score, const Tensor& hessian) {
-  const Tensor& x = k.points;
-  const Tensor& beta = k.beta;
-  const Tensor score_term =
-      outer_product(at::matmul(k.kernel, score), x) - kernel_outer(k.kernel, score, x);
-  const Tensor kernel_points = at::matmul(k.kernel, x);
-  const Tensor second_moment = outer_product(k.row_sum * x, x) - outer_product(x, kernel_points) -
-                               outer_product(kernel_points, x) + kernel_outer(k.kernel, x, x);
-  const Tensor identity = at::eye(x.size(-1), x.options());
-  const Tensor b = beta.unsqueeze(-1);
-  Tensor sum = b * (k.off_row_sum.unsqueeze(-1) * identity - score_term - b * second_moment);
-  if (hessian.defined()) sum = sum + hessian;
-  return sum / k.count.unsqueeze(-1);
+Tensor velocity_jacobian(const Support& particles, const Tensor& hessian) {
+  const auto in = particle_inputs(particles, {}, "stein::velocity_jacobian");
+  const Tensor counts = live_counts(in, particles.points).unsqueeze(-1).unsqueeze(-1);
+  Tensor x = particles.points;
+  if (particles.alive.defined()) x = at::where(particles.alive.unsqueeze(-1), x, at::zeros_like(x));
+  // The particle itself, a support point at distance 0, adds β I / M to (21).
+  const Tensor self =
+      at::eye(x.size(-1), x.options()) *
+      (particles.bandwidth.pow(-2).unsqueeze(-1).unsqueeze(-1) / counts).unsqueeze(-1);
+  Tensor jacobian = field_jacobian(particles, x) - self;
+  if (hessian.defined()) jacobian = jacobian + hessian / counts.unsqueeze(-1);
+  if (!particles.alive.defined()) return jacobian;
+  return at::where(particles.alive.unsqueeze(-1).unsqueeze(-1), jacobian, at::zeros_like(jacobian));
 }
 
-Tensor jacobian_vector_product(const KernelMatrix& k,
-                               const Tensor& score,
+Tensor jacobian_vector_product(const Support& particles,
                                const Tensor& vectors,
                                const Tensor& hessian_product) {
-  const Tensor weights = difference_weights(k, vectors);
-  Tensor sum = k.beta * (k.off_row_sum * vectors - at::matmul(weights, score) -
-                         k.beta * weighted_differences(weights, k.points));
-  if (hessian_product.defined()) sum = sum + hessian_product;
-  return sum / k.count;
+  const auto in = particle_inputs(particles, vectors, "stein::jacobian_vector_product");
+  Wanted wanted;
+  wanted.products = true;
+  const Tensor drift = particle_sums(in, wanted).products.reshape(vectors.sizes());
+  return with_hessian(drift, hessian_product, live_counts(in, particles.points));
 }
 
-Tensor transposed_jacobian_vector_product(const KernelMatrix& k,
-                                          const Tensor& score,
+Tensor transposed_jacobian_vector_product(const Support& particles,
                                           const Tensor& vectors,
                                           const Tensor& hessian_product) {
-  const Tensor weights = difference_weights(k, vectors);
-  const Tensor score_weights = k.kernel * at::matmul(vectors, score.transpose(-1, -2));
-  Tensor sum = k.beta * (k.off_row_sum * vectors - weighted_differences(score_weights, k.points) -
-                         k.beta * weighted_differences(weights, k.points));
-  if (hessian_product.defined()) sum = sum + hessian_product;
-  return sum / k.count;
+  const auto in = particle_inputs(particles, vectors, "stein::transposed_jacobian_vector_product");
+  const Tensor drift = transposed_products(in).reshape(vectors.sizes());
+  return with_hessian(drift, hessian_product, live_counts(in, particles.points));
 }
 
-Tensor frobenius_squared(const Tensor& jacobian) { return jacobian.pow(2).sum({-2, -1}); }
+Tensor frobenius_squared(const Support& particles, const Tensor& hessian) {
+  const auto in = particle_inputs(particles, {}, "stein::frobenius_squared");
+  const bool recording = records_graph(in) || (at::GradMode::is_enabled() && hessian.defined() &&
+                                               hessian.requires_grad());
+  if (recording) return frobenius_squared_of(velocity_jacobian(particles, hessian));
+  const at::NoGradGuard no_grad;
+  if (!small(in)) return frobenius_squared_exact(particles, hessian);
+  const auto shape = particles.points.sizes();
+  return cpu_frobenius(in, hessian).reshape(shape.slice(0, shape.size() - 1));
+}
+
+Tensor frobenius_squared_of(const Tensor& jacobian) { return jacobian.pow(2).sum({-2, -1}); }
 
 Tensor spectral_norm(const Tensor& jacobian) {
   const Tensor finite = jacobian.detach().isfinite().flatten(-2).all(-1);
@@ -76,14 +83,17 @@ Tensor spectral_norm(const Tensor& jacobian) {
   return norm.masked_fill(finite.logical_not(), std::numeric_limits<double>::infinity());
 }
 
-Tensor frobenius_squared_published(const KernelMatrix& k,
-                                   const Tensor& drift_jacobian,
-                                   const Tensor& probe,
-                                   const Tensor& hessian_product) {
-  const Tensor count = k.count.squeeze(-1);  // (..., 1) against (..., M)
-  const Tensor image = at::matmul(drift_jacobian, hessian_product.unsqueeze(-1)).squeeze(-1);
-  return frobenius_squared(drift_jacobian) + 2 * (probe * image).sum(-1) / count +
-         hessian_product.pow(2).sum(-1) / count.pow(2);
+PublishedNorm frobenius_squared_published(const Support& particles,
+                                          const Tensor& probe,
+                                          const Tensor& hessian_product) {
+  const auto in = particle_inputs(particles, {}, "stein::frobenius_squared_published");
+  const Tensor count = live_counts(in, particles.points).unsqueeze(-1);
+  const Tensor image = jacobian_vector_product(particles, hessian_product);
+  PublishedNorm norm;
+  norm.drift = frobenius_squared(particles);
+  norm.squared = norm.drift + 2 * (probe * image).sum(-1) / count +
+                 hessian_product.pow(2).sum(-1) / count.pow(2);
+  return norm;
 }
 
 LogDeterminant block_log_determinant(const Tensor& jacobian, const Tensor& step_size) {

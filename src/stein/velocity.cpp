@@ -2,29 +2,48 @@
 
 #include <ATen/ATen.h>
 
-namespace ergon::stein {
+#include "particle_function.hpp"
 
-Tensor velocity(const KernelMatrix& k, const Tensor& score) {
-  const Tensor sum =
-      at::matmul(k.kernel, score - k.beta * k.points) + k.beta * k.row_sum * k.points;
-  return sum / k.count;
+namespace ergon::stein {
+namespace {
+
+// (S, M) -> (..., M), times the number of live particles.
+Tensor undivided(const Tensor& values, const ParticleInputs& in, const Tensor& points) {
+  return (values * live_count(in).unsqueeze(-1)).reshape(points.sizes().slice(0, points.dim() - 1));
 }
 
-VelocityAndTrace velocity_and_trace(const KernelMatrix& k, const Tensor& score) {
-  const auto dim = score.size(-1);
-  const Tensor inner = (score * k.points).sum(-1, true);  // c_j = s_jᵀ x_j
-  const Tensor sums = at::matmul(k.kernel, at::cat({score, k.points, inner}, -1));
-  const Tensor kernel_score = sums.narrow(-1, 0, dim);
-  const Tensor kernel_points = sums.narrow(-1, dim, dim);
-  const Tensor kernel_inner = sums.narrow(-1, 2 * dim, 1);
-  const Tensor repulsion = k.row_sum * k.points - kernel_points;  // Σ_j κ_ij d_ij
+}  // namespace
 
-  // Σ_j κ_ij [ -β s_jᵀ d_ij + βD - β² r²_ij ] over j ≠ i
-  const Tensor attraction = (k.points * kernel_score).sum(-1, true) - kernel_inner;
-  const Tensor spread = (k.kernel * k.squared_distance).sum(-1, true);
-  const Tensor trace =
-      k.beta * (static_cast<double>(dim) * k.off_row_sum - attraction - k.beta * spread);
-  return {(kernel_score + k.beta * repulsion) / k.count, trace.squeeze(-1)};
+Tensor velocity(const Support& particles) {
+  const auto in = particle_inputs(particles, {}, "stein::velocity");
+  return particle_sums(in, {}).velocity.reshape(particles.points.sizes());
+}
+
+VelocityAndTrace velocity_and_trace(const Support& particles) {
+  const auto in = particle_inputs(particles, {}, "stein::velocity_and_trace");
+  Wanted wanted;
+  wanted.trace = true;
+  const ParticleSums sums = particle_sums(in, wanted);
+  return {sums.velocity.reshape(particles.points.sizes()),
+          undivided(sums.trace, in, particles.points)};
+}
+
+VelocityTraceAndProducts velocity_trace_and_products(const Support& particles,
+                                                     const Tensor& vectors) {
+  const auto in = particle_inputs(particles, vectors, "stein::velocity_trace_and_products");
+  Wanted wanted;
+  wanted.trace = wanted.products = true;
+  const ParticleSums sums = particle_sums(in, wanted);
+  return {sums.velocity.reshape(particles.points.sizes()),
+          undivided(sums.trace, in, particles.points), sums.products.reshape(vectors.sizes())};
+}
+
+Tensor kernel_sums(const Support& particles) {
+  const auto in = particle_inputs(particles, {}, "stein::kernel_sums");
+  Wanted wanted;
+  wanted.kernel = true;
+  const Tensor others = undivided(particle_sums(in, wanted).kernel, in, particles.points);
+  return particles.alive.defined() ? others + particles.alive.to(others.scalar_type()) : others + 1;
 }
 
 Tensor stein_residual(const Tensor& velocity,

@@ -51,9 +51,9 @@ TEST(SamplerRun, EveryDensityMethodIsTheLogDeterminantOfTheStep) {
     const Tensor change = before.log_q - run.state().log_q;
     const Tensor bandwidth = at::ones({2}, at::kDouble),
                  step_size = at::full({2}, 0.2, at::kDouble);
-    const auto kernel = stein::kernel_matrix(before.particles, bandwidth);
+    const stein::Support support = {before.particles, before.score, bandwidth, {}};
     const Tensor hessian = target->hessian(before.particles);
-    const Tensor jacobian = stein::velocity_jacobian(kernel, before.score, hessian);
+    const Tensor jacobian = stein::velocity_jacobian(support, hessian);
     Tensor expected;
     switch (method.value) {
       case DensityMethod::kFirstOrder:
@@ -63,8 +63,7 @@ TEST(SamplerRun, EveryDensityMethodIsTheLogDeterminantOfTheStep) {
         expected = stein::block_log_determinant(jacobian, step_size).log_abs_det;
         break;
       case DensityMethod::kJoint:
-        expected = stein::joint_log_determinant(
-                       stein::joint_jacobian(kernel, before.score, hessian), step_size)
+        expected = stein::joint_log_determinant(stein::joint_jacobian(support, hessian), step_size)
                        .log_abs_det.unsqueeze(-1)
                        .expand({2, 10}) /
                    10;
@@ -144,10 +143,9 @@ TEST(SamplerRun, MetropolisInBothDirectionsCarriesThePublishedMixture) {
     ergon::Run run = started(*target, options, 12);
     const State before = run.state();
     run.step();
-    const auto kernel = stein::kernel_matrix(before.particles, at::ones({2}, at::kDouble));
-    const Tensor move = 1.5 * stein::velocity(kernel, before.score);
-    const Tensor jacobian =
-        stein::velocity_jacobian(kernel, before.score, target->hessian(before.particles));
+    const stein::Support support = {before.particles, before.score, at::ones({2}, at::kDouble), {}};
+    const Tensor move = 1.5 * stein::velocity(support);
+    const Tensor jacobian = stein::velocity_jacobian(support, target->hessian(before.particles));
     Tensor mixture = at::zeros_like(before.log_q), mean_acceptance = at::zeros_like(before.log_q);
     int moved = 0;
     for (const double r : {1.0, -1.0}) {

@@ -25,7 +25,7 @@ TEST(SteinJoint, LogDeterminantsMatchBruteForceGolden) {
   for (const auto& step : golden_steps()) {
     if (!step.has("bf_full_logdet")) continue;
     ++cases;
-    const Tensor jacobian = stein::joint_jacobian(step.kernel(), step.at("score"), step.at("bf_H"));
+    const Tensor jacobian = stein::joint_jacobian(step.support(), step.at("bf_H"));
     if (step.has("bf_full_spec")) {
       expect_close(stein::spectral_norm(jacobian), step.at("bf_full_spec"), kTight,
                    step.name + " joint spectral");
@@ -44,41 +44,39 @@ TEST(SteinJoint, JacobianIsTheDerivativeOfTheVelocityOfAllParticles) {
   const auto step = random_step(0, 5, 3, 11);
   const Tensor precision = at::matmul(step.hessian[0], step.hessian[0]) + at::eye(3, at::kDouble);
   const Tensor x = step.particles.clone().requires_grad_();
-  const Tensor phi =
-      stein::velocity(stein::kernel_matrix(x, step.bandwidth), -at::matmul(x, precision));
+  const Tensor phi = stein::velocity({x, -at::matmul(x, precision), step.bandwidth, {}});
   const Tensor flat = phi.flatten();
   std::vector<Tensor> rows;
   for (std::int64_t i = 0; i < flat.size(0); ++i) {
     rows.push_back(torch::autograd::grad({flat[i]}, {x}, {}, true)[0].flatten());
   }
-  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
   const Tensor score = -at::matmul(step.particles, precision);
   const Tensor hessian = (-precision).expand({5, 3, 3});
-  expect_close(stein::joint_jacobian(kernel, score, hessian), at::stack(rows), kTight, "J");
+  expect_close(stein::joint_jacobian({step.particles, score, step.bandwidth, {}}, hessian),
+               at::stack(rows), kTight, "J");
 }
 
 TEST(SteinJoint, ProductAgreesWithTheExplicitMatrixForBatchesOfSets) {
   const auto step = random_step(2, 6, 3, 12);
-  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
-  const Tensor jacobian = stein::joint_jacobian(kernel, step.score, step.hessian);
+  const auto support = step.support();
+  const Tensor jacobian = stein::joint_jacobian(support, step.hessian);
   const Tensor v = draw::normal_like(step.particles, Seed(13).generator());
   const Tensor expected = at::matmul(jacobian, v.flatten(-2).unsqueeze(-1)).view_as(v);
-  expect_close(stein::joint_jacobian_vector_product(kernel, step.score, step.hessian, v), expected,
-               kTight, "J v");
+  expect_close(stein::joint_jacobian_vector_product(support, step.hessian, v), expected, kTight,
+               "J v");
 }
 
 TEST(SteinJoint, SeriesAgreesWithTheExactDeterminantWithinItsProbeError) {
   const auto step = random_step(0, 6, 3, 14);
-  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
-  const Tensor jacobian = stein::joint_jacobian(kernel, step.score, step.hessian);
+  const auto support = step.support();
+  const Tensor jacobian = stein::joint_jacobian(support, step.hessian);
   const Tensor epsilon = 0.3 / stein::spectral_norm(jacobian);
   const Tensor exact = stein::joint_log_determinant(jacobian, epsilon).log_abs_det;
   // The 18 basis vectors scaled by √18 are probes with unit covariance: the trace is exact, the
   // truncation error alone remains.
   const Tensor basis = (at::eye(18, at::kDouble) * std::sqrt(18.0)).view({18, 6, 3});
   const Tensor series =
-      stein::joint_log_determinant_series(kernel, step.score, step.hessian, epsilon, basis, 16)
-          .log_det;
+      stein::joint_log_determinant_series(support, step.hessian, epsilon, basis, 16).log_det;
   EXPECT_NEAR(series.item<double>(), exact.item<double>(), 18 * std::pow(0.3, 17) / 17 / 0.7);
   // Random probes are unbiased.
   constexpr std::int64_t kProbes = 4000;
@@ -86,7 +84,7 @@ TEST(SteinJoint, SeriesAgreesWithTheExactDeterminantWithinItsProbeError) {
       draw::rademacher_like(at::empty({kProbes, 6, 3}, at::kDouble), Seed(15).generator());
   Tensor each = at::empty({kProbes}, at::kDouble);
   for (std::int64_t p = 0; p < kProbes; ++p) {
-    each[p] = stein::joint_log_determinant_series(kernel, step.score, step.hessian, epsilon,
+    each[p] = stein::joint_log_determinant_series(support, step.hessian, epsilon,
                                                   probes.narrow(0, p, 1), 16)
                   .log_det;
   }
@@ -96,10 +94,9 @@ TEST(SteinJoint, SeriesAgreesWithTheExactDeterminantWithinItsProbeError) {
 
 TEST(SteinJoint, TraceIsTheSumOfTheBlockTraces) {
   const auto step = random_step(0, 6, 2, 16);
-  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
-  const Tensor joint = stein::joint_jacobian(kernel, step.score, step.hessian).diagonal().sum();
-  const Tensor blocks =
-      stein::velocity_jacobian(kernel, step.score, step.hessian).diagonal(0, -2, -1).sum();
+  const auto support = step.support();
+  const Tensor joint = stein::joint_jacobian(support, step.hessian).diagonal().sum();
+  const Tensor blocks = stein::velocity_jacobian(support, step.hessian).diagonal(0, -2, -1).sum();
   expect_close(joint, blocks, kTight, "trace");
 }
 

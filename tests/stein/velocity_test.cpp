@@ -26,9 +26,8 @@ Tensor velocity_by_definition(const Tensor& x, const Tensor& score, const Tensor
 TEST(SteinVelocity, MatchesBruteForceGolden) {
   ERGON_SKIP_WITHOUT_SHARED("golden/stein_step");
   for (const auto& step : golden_steps()) {
-    const auto both = stein::velocity_and_trace(step.kernel(), step.at("score"));
-    expect_close(stein::velocity(step.kernel(), step.at("score")), step.at("bf_phi"), kTight,
-                 step.name + " phi");
+    const auto both = stein::velocity_and_trace(step.support());
+    expect_close(stein::velocity(step.support()), step.at("bf_phi"), kTight, step.name + " phi");
     expect_close(both.velocity, step.at("bf_phi"), kTight, step.name + " phi with trace");
     const double count = static_cast<double>(step.at("x").size(0));
     expect_close((both.drift_trace_sum + step.at("bf_trH")) / count, step.at("bf_trJ"), kTight,
@@ -39,7 +38,7 @@ TEST(SteinVelocity, MatchesBruteForceGolden) {
 TEST(SteinVelocity, ReproducesTheReferenceTraceGivenItsProbe) {
   ERGON_SKIP_WITHOUT_SHARED("golden/stein_step");
   for (const auto& step : golden_steps()) {
-    const auto both = stein::velocity_and_trace(step.kernel(), step.at("score"));
+    const auto both = stein::velocity_and_trace(step.support());
     const double count = static_cast<double>(step.at("x").size(0));
     const Tensor probed = (step.at("v") * step.at("Hv")).sum(-1);
     expect_close((both.drift_trace_sum + probed) / count, step.at("ref_trJ"), kTight,
@@ -55,8 +54,8 @@ TEST(SteinVelocity, ReproducesTheReferenceTraceGivenItsProbe) {
 
 TEST(SteinVelocity, MatchesTheDefinitionForBatchesOfSets) {
   const auto step = random_step(3, 11, 4, 1);
-  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
-  expect_close(stein::velocity(kernel, step.score),
+  const auto support = step.support();
+  expect_close(stein::velocity(support),
                velocity_by_definition(step.particles, step.score, step.bandwidth), kTight,
                "batched velocity");
 }
@@ -68,11 +67,11 @@ TEST(SteinVelocity, DroppedParticlesActAsIfAbsent) {
   alive[7] = false;
   const Tensor rest = alive.nonzero().squeeze(-1);
   step.particles[2] += 1e12;  // thrown far out: it must not cost the others their digits
-  const auto masked = stein::velocity_and_trace(
-      stein::kernel_matrix(step.particles, step.bandwidth, alive), step.score);
+  const auto masked =
+      stein::velocity_and_trace({step.particles, step.score, step.bandwidth, alive});
   const Tensor kept_score = step.score.index_select(0, rest);
   const auto absent = stein::velocity_and_trace(
-      stein::kernel_matrix(step.particles.index_select(0, rest), step.bandwidth), kept_score);
+      {step.particles.index_select(0, rest), kept_score, step.bandwidth, {}});
   expect_close(masked.velocity.index_select(0, rest), absent.velocity, kTight, "velocity");
   expect_close(masked.drift_trace_sum.index_select(0, rest), absent.drift_trace_sum, kTight,
                "trace");
@@ -80,14 +79,14 @@ TEST(SteinVelocity, DroppedParticlesActAsIfAbsent) {
 
 TEST(SteinVelocity, IsInvariantToTranslationAndFollowsPermutation) {
   const auto step = random_step(0, 12, 5, 3);
-  const auto kernel = stein::kernel_matrix(step.particles, step.bandwidth);
-  const Tensor velocity = stein::velocity(kernel, step.score);
-  const auto shifted = stein::kernel_matrix(step.particles + 1000.0, step.bandwidth);
-  expect_close(stein::velocity(shifted, step.score), velocity, 1e-9, "translated by 1000");
+  const auto support = step.support();
+  const Tensor velocity = stein::velocity(support);
+  expect_close(stein::velocity({step.particles + 1000.0, step.score, step.bandwidth, {}}), velocity,
+               1e-9, "translated by 1000");
   const Tensor order = at::tensor(std::vector<std::int64_t>{3, 1, 0, 2, 11, 10, 9, 8, 7, 6, 5, 4});
-  const auto permuted = stein::kernel_matrix(step.particles.index_select(0, order), step.bandwidth);
-  expect_close(stein::velocity(permuted, step.score.index_select(0, order)),
-               velocity.index_select(0, order), kTight, "permuted");
+  const stein::Support permuted = {
+      step.particles.index_select(0, order), step.score.index_select(0, order), step.bandwidth, {}};
+  expect_close(stein::velocity(permuted), velocity.index_select(0, order), kTight, "permuted");
 }
 
 TEST(SteinVelocity, IsFiniteForCoincidentAndFarApartParticlesInSinglePrecision) {
@@ -95,14 +94,13 @@ TEST(SteinVelocity, IsFiniteForCoincidentAndFarApartParticlesInSinglePrecision) 
   const Tensor far = at::arange(18, at::kFloat).view({6, 3}) * 1e6;
   const Tensor score = at::ones({6, 3}, at::kFloat);
   for (const Tensor& x : {coincident, far}) {
-    const auto both =
-        stein::velocity_and_trace(stein::kernel_matrix(x, at::scalar_tensor(0.5f)), score);
+    const auto both = stein::velocity_and_trace({x, score, at::scalar_tensor(0.5f), {}});
     EXPECT_TRUE(both.velocity.isfinite().all().item<bool>());
     EXPECT_TRUE(both.drift_trace_sum.isfinite().all().item<bool>());
   }
   // Coincident particles share one score and do not push each other.
-  const auto kernel = stein::kernel_matrix(coincident, at::scalar_tensor(0.5f));
-  expect_close(stein::velocity(kernel, score), score, tolerance<float>(), "coincident");
+  expect_close(stein::velocity({coincident, score, at::scalar_tensor(0.5f), {}}), score,
+               tolerance<float>(), "coincident");
 }
 
 TEST(SteinVelocity, ResidualLeavesDroppedParticlesOut) {

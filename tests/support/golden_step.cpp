@@ -8,9 +8,9 @@
 
 namespace ergon::testing {
 
-stein::KernelMatrix GoldenStep::kernel() const {
+stein::Support GoldenStep::support() const {
   // The reference takes γ = 1 / (2σ² + 1e-8) in κ = exp(-γ r²); the bandwidth with that γ, exactly.
-  return stein::kernel_matrix(at("x"), (0.5 / at("gamma")).sqrt());
+  return {at("x"), at("score"), (0.5 / at("gamma")).sqrt(), {}};
 }
 
 Tensor GoldenStep::log_density(const Tensor& x) const {

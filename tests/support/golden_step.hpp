@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ergon/stein/kernel.hpp"
+#include "ergon/stein/support.hpp"
 
 namespace ergon::testing {
 
@@ -14,7 +14,7 @@ struct GoldenStep {
   std::map<std::string, Tensor> arrays;
   const Tensor& at(const std::string& key) const { return arrays.at(key); }
   bool has(const std::string& key) const { return arrays.count(key) > 0; }
-  stein::KernelMatrix kernel() const;
+  stein::Support support() const;
   /// The target's log-density, from the mixture or network stored in the case.
   Tensor log_density(const Tensor& x) const;
 };

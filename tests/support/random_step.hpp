@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "ergon/core/tensor.hpp"
+#include "ergon/stein/support.hpp"
 
 namespace ergon::testing {
 
@@ -13,6 +14,7 @@ struct RandomStep {
   Tensor score;      ///< (..., M, D)
   Tensor hessian;    ///< (..., M, D, D), symmetric
   Tensor bandwidth;  ///< (...)
+  stein::Support support() const { return {particles, score, bandwidth, {}}; }
 };
 
 /// batch = 0: no leading dimension.

@@ -4,6 +4,7 @@
 
 #include "ergon/core/random.hpp"
 #include "ergon/core/tensor.hpp"
+#include "ergon/stein/support.hpp"
 
 /// The Stein step with a fixed support, a map of all of R^D:
 ///   T(x) = x + ε φ_B(x),  φ_B(x) = (1/|B|) Σ_{j∈B} κ(x, x_j) [ s_j + β (x - x_j) ],  β = 1/σ².
@@ -16,14 +17,6 @@
 /// others once (on the CPU their backward passes are written by hand: a second derivative is
 /// refused). Bad shapes, types and masks are InvalidInput.
 namespace ergon::stein {
-
-/// Support points with their scores, and the kernel's bandwidth.
-struct Support {
-  Tensor points;     ///< (..., M, D)
-  Tensor score;      ///< (..., M, D)  s_j, any finite vectors (as a rule ∇ log p̄ at the points)
-  Tensor bandwidth;  ///< (...)        σ > 0
-  Tensor alive;      ///< (..., M)     bool; dropped points take no part. Undefined: none is dropped
-};
 
 /// φ_B(x), (..., n, D) -> (..., n, D).
 Tensor field(const Support& support, const Tensor& x);

@@ -11,14 +11,13 @@ namespace ergon::stein {
 
 /// J, (..., M·D, M·D), particle-major. hessian: (..., M, D, D) of the target, which (10) cannot do
 /// without. Memory O(M² D²).
-Tensor joint_jacobian(const KernelMatrix& kernel, const Tensor& score, const Tensor& hessian);
+Tensor joint_jacobian(const Support& particles, const Tensor& hessian);
 
 /// log |det(I + ε J)| by LU, (...). step_size: (...). (11)
 LogDeterminant joint_log_determinant(const Tensor& joint_jacobian, const Tensor& step_size);
 
 /// J v for vectors (..., M, D), with H the target's Hessians. Work O(M² D). (12)
-Tensor joint_jacobian_vector_product(const KernelMatrix& kernel,
-                                     const Tensor& score,
+Tensor joint_jacobian_vector_product(const Support& particles,
                                      const Tensor& hessian,
                                      const Tensor& vectors);
 
@@ -32,8 +31,7 @@ struct SeriesDeterminant {
 /// the probes; converges for ε ‖J‖ < 1, truncation error below (ε‖J‖)^{terms+1} MD/(terms+1) / (1 -
 /// ε‖J‖).                                                       (13) probes: (P, ..., M, D), unit
 /// covariance. Returns (...).
-SeriesDeterminant joint_log_determinant_series(const KernelMatrix& kernel,
-                                               const Tensor& score,
+SeriesDeterminant joint_log_determinant_series(const Support& particles,
                                                const Tensor& hessian,
                                                const Tensor& step_size,
                                                const Tensor& probes,

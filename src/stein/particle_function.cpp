@@ -1,0 +1,237 @@
+#include "particle_function.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <vector>
+
+#include "composed.hpp"
+#include "cuda/particle_tensors.hpp"
+#include "ergon/core/errors.hpp"
+#include "pair_function.hpp"
+#include "particle_pass.hpp"
+#include "particle_sets.hpp"
+
+namespace ergon::stein {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+bool on_cuda(const ParticleInputs& in) { return in.points.is_cuda() && cuda::available(); }
+
+Tensor masked(const Tensor& values, const Tensor& rows) {
+  return rows.defined() ? at::where(rows, values, at::zeros_like(values)) : values;
+}
+
+Support support_of(const ParticleInputs& in) {
+  return {in.points, in.score, in.beta.pow(-0.5), in.alive};
+}
+
+// Of tensor operations, for other devices and derivatives beyond the first.
+ParticleSums composed_sums(const ParticleInputs& in, Wanted wanted) {
+  const auto kernel = composed::kernel_matrix(support_of(in));
+  const Tensor count = kernel.count.squeeze(-1);  // (S, 1)
+  const Tensor rows = in.alive, wide = rows.defined() ? rows.unsqueeze(-1) : rows;
+  const auto both = composed::velocity_and_trace(kernel);
+  ParticleSums out;
+  out.velocity = masked(both.velocity, wide);
+  if (wanted.trace) out.trace = masked(both.drift_trace_sum / count, rows);
+  if (wanted.kernel) out.kernel = masked(kernel.off_row_sum.squeeze(-1) / count, rows);
+  if (wanted.products)
+    out.products = masked(composed::jacobian_vector_product(kernel, in.vectors), wide);
+  return out;
+}
+
+cuda::Particles cuda_particles(const ParticleInputs& in) {
+  return {in.points, in.score, in.beta, live_count(in).reciprocal(), in.alive};
+}
+
+ParticleSums cuda_sums(const ParticleInputs& in, Wanted wanted) {
+  const auto particles = cuda_particles(in);
+  const auto sums = cuda::forward(particles);
+  ParticleSums out{sums.velocity, sums.kernel, sums.trace, {}};
+  if (wanted.products) out.products = cuda::jacobian_products(particles, in.vectors.contiguous());
+  return out;
+}
+
+ParticleSums fused_sums(const ParticleInputs& in, Wanted wanted) {
+  return on_cuda(in) ? cuda_sums(in, wanted) : cpu_sums(in, wanted);
+}
+
+// What a backward pass starts from; undefined: zero.
+struct Upstream {
+  variable_list gradients;  // of velocity, kernel, trace, products
+  Wanted wanted;
+};
+
+// Through the composed form, so that the result can be differentiated again.
+variable_list composed_gradients(const ParticleInputs& in, const Upstream& up) {
+  const ParticleSums sums = composed_sums(in, up.wanted);
+  const variable_list outputs = {sums.velocity, sums.kernel, sums.trace, sums.products};
+  variable_list reached, gradients, inputs;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (!up.gradients[k].defined() || !outputs[k].requires_grad()) continue;
+    reached.push_back(outputs[k]);
+    gradients.push_back(up.gradients[k]);
+  }
+  const variable_list all = {in.points, in.score, in.beta, in.vectors};
+  for (const Tensor& input : all) {
+    if (input.defined() && input.requires_grad()) inputs.push_back(input);
+  }
+  if (reached.empty() || inputs.empty()) return variable_list(all.size());
+  const bool again = at::GradMode::is_enabled();
+  const auto found = torch::autograd::grad(reached, inputs, gradients, true, again, true);
+  variable_list result(all.size());
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (all[k].defined() && all[k].requires_grad()) result[k] = found[next++];
+  }
+  return result;
+}
+
+variable_list fused_gradients(const ParticleInputs& in,
+                              const Upstream& up,
+                              const ParticleSums& sums) {
+  const auto contiguous = [](const Tensor& t) { return t.defined() ? t.contiguous() : t; };
+  ParticleSums grads{contiguous(up.gradients[0]), contiguous(up.gradients[1]),
+                     contiguous(up.gradients[2]), contiguous(up.gradients[3])};
+  if (!grads.velocity.defined()) grads.velocity = at::zeros_like(in.points);
+  if (!on_cuda(in)) {
+    const ParticleGradients found = cpu_gradients(in, sums, grads);
+    return {found.points, found.score, found.beta, found.vectors};
+  }
+  const auto found =
+      cuda::backward(cuda_particles(in), {grads.velocity, grads.trace, grads.kernel});
+  return {found.points, found.score, found.beta, {}};
+}
+
+constexpr std::int64_t kKernelFlag = 1, kTraceFlag = 2, kProductsFlag = 4;
+
+std::int64_t flags_of(Wanted w) {
+  return (w.kernel ? kKernelFlag : 0) + (w.trace ? kTraceFlag : 0) +
+         (w.products ? kProductsFlag : 0);
+}
+Wanted wanted_of(std::int64_t flags) {
+  return {(flags & kKernelFlag) != 0, (flags & kTraceFlag) != 0, (flags & kProductsFlag) != 0};
+}
+
+// Those of velocity, kernel, trace, products that are wanted, and the reverse.
+variable_list packed(const ParticleSums& sums) {
+  variable_list list;
+  for (const Tensor& t : {sums.velocity, sums.kernel, sums.trace, sums.products}) {
+    if (t.defined()) list.push_back(t);
+  }
+  return list;
+}
+variable_list unpacked(const variable_list& list, Wanted wanted) {
+  variable_list all(4);
+  const bool there[] = {true, wanted.kernel, wanted.trace, wanted.products};
+  std::size_t next = 0;
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    if (there[k]) all[k] = list[next++];
+  }
+  return all;
+}
+
+class ParticleFunction : public torch::autograd::Function<ParticleFunction> {
+ public:
+  // vectors: empty where there are none; alive: one, which may be undefined.
+  static variable_list forward(AutogradContext* context,
+                               const Tensor& points,
+                               const Tensor& score,
+                               const Tensor& beta,
+                               const Tensor& vectors,
+                               const std::vector<Tensor>& alive,
+                               std::int64_t flags) {
+    const at::NoGradGuard no_grad;
+    const Wanted wanted = wanted_of(flags);
+    const ParticleSums sums = fused_sums({points, score, beta, alive[0], vectors}, wanted);
+    context->save_for_backward(
+        {points, score, beta, vectors, alive[0], sums.velocity, sums.trace, sums.products});
+    context->saved_data["flags"] = flags;
+    context->set_materialize_grads(false);
+    return packed(sums);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const Wanted wanted = wanted_of(context->saved_data["flags"].toInt());
+    const ParticleInputs in{saved[0], saved[1], saved[2], saved[4],
+                            wanted.products ? saved[3] : Tensor()};
+    const Upstream up{unpacked(gradients, wanted), wanted};
+    const bool only_composed = on_cuda(in) && up.gradients[3].defined();
+    variable_list found;
+    if (at::GradMode::is_enabled() || only_composed) {
+      const at::AutoGradMode recording(true);
+      found = composed_gradients(in, up);
+    } else {
+      found = fused_gradients(in, up, {saved[5], {}, saved[6], saved[7]});
+    }
+    found.resize(6);  // alive and flags have none
+    return found;
+  }
+};
+
+}  // namespace
+
+ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, const char* what) {
+  const PairInputs pairs = pair_inputs(support, {}, support.points, what);
+  const double farthest =
+      pairs.points.scalar_type() == at::kFloat ? kFarthest<float> : kFarthest<double>;
+  ParticleInputs in{
+      pairs.points, pairs.score, pairs.beta.clamp(1 / farthest, farthest), pairs.alive, {}};
+  if (!vectors.defined()) return in;
+  const auto sizes = support.points.sizes(), given = vectors.sizes();
+  const bool one = given == sizes;
+  require(one || (vectors.dim() == support.points.dim() + 1 && given.slice(1) == sizes),
+          "{}: vectors must be (..., M, D) like the points ({}), or (P, ..., M, D), got ({})", what,
+          fmt::join(sizes, ", "), fmt::join(given, ", "));
+  require(vectors.scalar_type() == in.points.scalar_type(),
+          "{}: vectors must have the element type of the points, {}; convert them", what,
+          c10::toString(in.points.scalar_type()));
+  const std::int64_t probes = one ? 1 : given[0];
+  in.vectors = vectors.reshape({probes, in.points.size(0), in.points.size(1), in.points.size(2)})
+                   .contiguous();
+  return in;
+}
+
+Tensor live_count(const ParticleInputs& in) {
+  if (in.alive.defined()) return in.alive.sum(-1).to(in.points.scalar_type());
+  return at::full({in.points.size(0)}, static_cast<double>(in.points.size(1)),
+                  in.points.options().requires_grad(false));
+}
+
+bool records_graph(const ParticleInputs& in) {
+  return at::GradMode::is_enabled() &&
+         (in.points.requires_grad() || in.score.requires_grad() || in.beta.requires_grad() ||
+          (in.vectors.defined() && in.vectors.requires_grad()));
+}
+
+ParticleSums particle_sums(const ParticleInputs& in, Wanted wanted) {
+  if (!in.points.is_cpu() && !on_cuda(in)) return composed_sums(in, wanted);
+  if (!records_graph(in)) {
+    const at::NoGradGuard no_grad;
+    return fused_sums(in, wanted);
+  }
+  const Tensor vectors =
+      wanted.products ? in.vectors : at::empty({0}, in.points.options().requires_grad(false));
+  const auto list = ParticleFunction::apply(in.points, in.score, in.beta, vectors,
+                                            std::vector<Tensor>{in.alive}, flags_of(wanted));
+  const auto all = unpacked(list, wanted);
+  return {all[0], all[1], all[2], all[3]};
+}
+
+Tensor transposed_products(const ParticleInputs& in) {
+  if (in.points.is_cpu() && !records_graph(in)) return cpu_transposed_products(in);
+  if (on_cuda(in) && !records_graph(in))
+    return cuda::transposed_jacobian_products(cuda_particles(in), in.vectors);
+  const auto kernel = composed::kernel_matrix(support_of(in));
+  const Tensor rows = in.alive.defined() ? in.alive.unsqueeze(-1) : in.alive;
+  return masked(composed::transposed_jacobian_vector_product(kernel, in.vectors), rows);
+}
+
+}  // namespace ergon::stein
