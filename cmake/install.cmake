@@ -18,6 +18,13 @@ install(TARGETS ergon ergon_base EXPORT ergon_targets ARCHIVE DESTINATION ${CMAK
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ergon DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT ergon_targets NAMESPACE ergon:: FILE ergon-targets.cmake DESTINATION ${ergon_package_folder})
 
+# In a file of its own, so that who does not ask for it needs no MPI.
+if(TARGET ergon_mpi)
+  set_target_properties(ergon_mpi PROPERTIES EXPORT_NAME mpi)
+  install(TARGETS ergon_mpi EXPORT ergon_mpi_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT ergon_mpi_targets NAMESPACE ergon:: FILE ergon-mpi-targets.cmake DESTINATION ${ergon_package_folder})
+endif()
+
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/cmake/ergon-config.cmake.in ${PROJECT_BINARY_DIR}/ergon-config.cmake
   INSTALL_DESTINATION ${ergon_package_folder} NO_SET_AND_CHECK_MACRO)
