@@ -61,7 +61,7 @@ void add_run_fields(std::vector<Field>& fields, SampleOptions& options) {
   SampleRequest& request = options.request;
   add_field(fields, "Run", "seed", request.settings.seed, "seed of every random number of the run");
   add_field(fields, "Run", "threads", request.settings.threads,
-            "threads inside one tensor operation");
+            "threads of a pass over particles and of a tensor operation");
   add_field(fields, "Run", "config", options.config,
             "TOML file with options as keys; the command line has the last word");
   add_field(fields, "Run", "resume", options.resume,

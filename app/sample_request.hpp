@@ -19,7 +19,7 @@ struct RunSettings {
   FitOptions fit;
   FlowOptions flow;
   std::uint64_t seed = 0;
-  int threads = 1;       ///< inside one tensor operation
+  int threads = 1;       ///< of a pass over particles and of a tensor operation
   bool figures = true;   ///< pictures and report.html
   bool animate = false;  ///< particles.gif, for targets in two dimensions
   std::string fitted;    ///< .npz with the parameters of an earlier fit that is reused; empty: none
