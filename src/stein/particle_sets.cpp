@@ -169,7 +169,7 @@ Real SetPass<Real>::differentiate_set(const ParticleSums& sums,
   put(x, out.points, dim);
   put(s, out.score, dim);
   for (std::int64_t p = 0; p < probes; ++p) put_probe(v, p, out.vectors);
-  // The sums are homogeneous (PassGradients); the pair of a particle with itself takes no part.
+  // The sums are homogeneous, (3c); the pair of a particle with itself takes no part.
   double stretch = inner(x.data(), live_.points(), wide);
   for (std::int64_t k = 0; k < wide; ++k) {
     const double upward = up.velocity_grad[k], score = live_.score()[k];

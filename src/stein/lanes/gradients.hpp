@@ -1,4 +1,4 @@
-// Needs differences.hpp: the derivatives of a pass by expansion. With e = x_i - x_j,
+// Needs differences.hpp: the derivatives of a pass by expansion, (3b). With e = x_i - x_j,
 //   ψ = U_iᵀh_j + h_iᵀU_j + A_i + A_j + c T̄_i B_j + c T̄_j B_i - β²/2 c (T̄_i + T̄_j) ‖e‖²
 // is what both pairs (i, j) and (j, i) contribute to L over κ, and
 //   ω = κ [-β ψ - β² c (T̄_i + T̄_j)],
@@ -109,12 +109,9 @@ ERGON_ISA bool weigh_gradients(const GradientBlock<Real>& b, GradientTile<Real, 
     for (int v = 0; v < kVectors; ++v) {
       const Vector terms = offset[v] + b.offset[j];
       Vector power = weight[v] * factor + terms;
+      if (kHow == Exponents::kWatched) cancelled = watch<Real>(power, terms, cancelled);
       power = lowest > power ? lowest : power;
       const Vector kappa = power_of_two<Real>(power);
-      if (kHow == Exponents::kWatched) {
-        const Vector excess = power * Real(2) - terms;
-        cancelled = power > lowest && excess > cancelled ? excess : cancelled;
-      }
       Vector sym = psi[v] + (own[v] + b.own[j]);
       if (kTrace) {
         const Vector both = trace[v] + b.trace[j];  // ‖e‖² = -(2 log 2 / β) power

@@ -1,5 +1,5 @@
 // Needs tile.hpp: the sums of a pass over a tile of rows, (2), (3), (6), (7), with distances and
-// differences expanded to products:
+// differences expanded to products, (3a):
 //   -β/2 ‖x_i - x_j‖² = β x_iᵀx_j - β/2 ‖x_i‖² - β/2 ‖x_j‖²,  s_j + β d = h_j + β x_i,  h_j = s_j -
 //   β x_j.
 // That cancels where points are close to each other and far from their mean. A tile where it would
@@ -11,6 +11,9 @@ namespace {
 // kExpanded + 2 |t| is as good as the rounding of t itself to a few ulp, and 1e-5 holds.
 template <class Real>
 constexpr Real kExpanded = sizeof(Real) == 4 ? Real(100) : Real(1e4);
+// Rounding of an expanded exponent, relative to its terms, far above what it is as a rule.
+template <class Real>
+constexpr Real kRounding = sizeof(Real) == 4 ? Real(1e-5) : Real(1e-13);
 template <class Real>
 constexpr Real kFar = sizeof(Real) == 4 ? Real(1e38) : Real(1e300);
 
@@ -97,6 +100,16 @@ ERGON_ISA ERGON_INLINE Real largest_of(VectorOf<Real> x) {
   return largest;
 }
 
+// Whether no number of the tile is infinite or NaN.
+template <class Real>
+ERGON_ISA bool all_finite(const VectorOf<Real>* tile, std::int64_t count) {
+  VectorOf<Real> sum = {};
+  for (std::int64_t k = 0; k < count; ++k) sum = sum + tile[k] * Real(0);
+  bool finite = true;
+  for (std::int64_t lane = 0; lane < Lanes<Real>::kCount; ++lane) finite = finite && sum[lane] == 0;
+  return finite;
+}
+
 // Where a block of columns stands: its exponents are factor · weights + offset_i + offset_j.
 template <class Real>
 struct Block {
@@ -109,6 +122,17 @@ struct Block {
 
 // How exponents arise: from an expansion that cannot cancel, from one that can, by differences.
 enum class Exponents { kSafe, kWatched, kDifferences };
+
+// The most that an exponent's terms exceeded it, where κ may not vanish once their rounding is
+// taken off.
+template <class Real>
+ERGON_ISA ERGON_INLINE VectorOf<Real> watch(VectorOf<Real> power,
+                                            VectorOf<Real> terms,
+                                            VectorOf<Real> cancelled) {
+  const VectorOf<Real> excess = power * Real(2) - terms;
+  const VectorOf<Real> highest = power - terms * kRounding<Real>;
+  return highest > PowerOfTwo<Real>::kLowest && excess > cancelled ? excess : cancelled;
+}
 
 // Exponents to κ, with the rows' sums (of moments and spread where kMoments). kWatched: false where
 // a κ that does not vanish comes from terms that cancel too far.
@@ -128,12 +152,9 @@ ERGON_ISA bool weigh(const Block<Real>& b, RowTile<Real, kVectors>& t) {
       Vector terms = {};
       if (kExpansion) terms = offset[v] + column_offset[j];
       Vector power = weight[v] * factor + terms;
+      if (kHow == Exponents::kWatched) cancelled = watch<Real>(power, terms, cancelled);
       power = lowest > power ? lowest : power;
       const Vector kappa = power_of_two<Real>(power);
-      if (kHow == Exponents::kWatched) {
-        const Vector excess = power * Real(2) - terms;
-        cancelled = power > lowest && excess > cancelled ? excess : cancelled;
-      }
       weight[v] = kappa;
       kernel[v] += kappa;
       if (kMoments) spread[v] = spread[v] + kappa * power;
