@@ -23,7 +23,30 @@ std::vector<std::int64_t> shape(std::vector<std::int64_t> first, at::IntArrayRef
   return first;
 }
 
+// Bandwidth, step size and mask of `lead`, each of which may lack leading dimensions or have 1.
+void require_expandable(const Support& support,
+                        const Tensor& step_size,
+                        at::IntArrayRef lead,
+                        const char* what) {
+  require(support.bandwidth.defined() && at::is_expandable_to(support.bandwidth.sizes(), lead),
+          "{}: the bandwidth must be ({}), one number a set, got ({})", what, fmt::join(lead, ", "),
+          fmt::join(support.bandwidth.sizes(), ", "));
+  require(!step_size.defined() || at::is_expandable_to(step_size.sizes(), lead),
+          "{}: the step size must be ({}), one number a set, got ({})", what, fmt::join(lead, ", "),
+          fmt::join(step_size.sizes(), ", "));
+  if (!support.alive.defined()) return;
+  const auto rows = shape({lead.begin(), lead.end()}, {support.points.size(-2)});
+  require(
+      support.alive.scalar_type() == at::kBool && at::is_expandable_to(support.alive.sizes(), rows),
+      "{}: the mask of live points must be ({}) of bool, got ({}) of {}", what,
+      fmt::join(rows, ", "), fmt::join(support.alive.sizes(), ", "),
+      c10::toString(support.alive.scalar_type()));
+}
+
 void require_matching(const Support& support, const Tensor& x, const char* what) {
+  require(support.points.defined() && support.score.defined() && x.defined(),
+          "{}: the support's points and scores and x must be given, one of them is undefined",
+          what);
   require(support.points.dim() >= 2 && support.points.sizes() == support.score.sizes(),
           "{}: the support's points and scores must be (..., M, D) alike, got ({}) and ({})", what,
           fmt::join(support.points.sizes(), ", "), fmt::join(support.score.sizes(), ", "));
@@ -38,6 +61,8 @@ void require_matching(const Support& support, const Tensor& x, const char* what)
   require(support.points.scalar_type() == type && support.score.scalar_type() == type,
           "{}: the support must have the element type of x, {}; convert one of them", what,
           c10::toString(type));
+  require(support.points.size(-2) > 0 && support.points.size(-1) > 0,
+          "{}: a support needs at least one point of at least one dimension", what);
 }
 
 }  // namespace
@@ -48,24 +73,24 @@ PairInputs pair_inputs(const Support& support,
                        const char* what) {
   require_matching(support, x, what);
   const auto lead = leading(x);
+  require_expandable(support, step_size, lead, what);
   const auto type = x.scalar_type();
   PairInputs in;
-  in.x = x.reshape({-1, x.size(-2), x.size(-1)}).contiguous();
+  const std::int64_t sets = c10::multiply_integers(lead);
+  in.x = x.reshape({sets, x.size(-2), x.size(-1)}).contiguous();
   in.points =
-      support.points.reshape({-1, support.points.size(-2), support.points.size(-1)}).contiguous();
+      support.points.reshape({sets, support.points.size(-2), support.points.size(-1)}).contiguous();
   in.score = support.score.reshape(in.points.sizes()).contiguous();
   in.beta = support.bandwidth.to(type).pow(-2).expand(lead).reshape({-1}).contiguous();
   in.step = step_size.defined() ? step_size.to(type).expand(lead).reshape({-1}).contiguous()
                                 : at::zeros_like(in.beta.detach());
   if (support.alive.defined()) {
     in.alive = support.alive.expand(shape(lead, {in.points.size(1)}))
-                   .reshape({-1, in.points.size(1)})
+                   .reshape({sets, in.points.size(1)})
                    .contiguous();
     require(in.alive.any(-1).all().item<bool>(),
             "{}: a support has no live point; leave such sets out", what);
   }
-  require(in.points.size(1) > 0 && in.points.size(2) > 0,
-          "{}: a support needs at least one point of at least one dimension", what);
   return in;
 }
 

@@ -3,25 +3,43 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "particle_pass.hpp"
 
 namespace ergon::stein {
 namespace {
 
-// Less their mean, which is accumulated in float64, and within reach of the pass.
+struct Extent {
+  std::vector<double> mean;
+  double largest;  // |x|
+  double spread;   // |x - mean|
+};
+
+// Of all coordinates. Accumulated in float64.
 template <class Real>
-void centre(std::vector<Real>& points, std::int64_t count, std::int64_t dim) {
-  std::vector<double> mean(dim, 0.0);
+Extent extent(const Real* points, std::int64_t count, std::int64_t dim) {
+  Extent e{std::vector<double>(dim, 0.0), 0, 0};
   for (std::int64_t i = 0; i < count; ++i)
-    for (std::int64_t k = 0; k < dim; ++k) mean[k] += static_cast<double>(points[i * dim + k]);
-  for (double& m : mean) m /= static_cast<double>(count);
+    for (std::int64_t k = 0; k < dim; ++k) e.mean[k] += static_cast<double>(points[i * dim + k]);
+  for (double& m : e.mean) m /= static_cast<double>(count);
   for (std::int64_t i = 0; i < count; ++i) {
     for (std::int64_t k = 0; k < dim; ++k) {
-      Real& x = points[i * dim + k];
-      x = static_cast<Real>(static_cast<double>(x) - mean[k]);
-      x = std::min(std::max(x, -kFarthest<Real>), kFarthest<Real>);
+      const double x = static_cast<double>(points[i * dim + k]);
+      e.largest = std::max(e.largest, std::abs(x));
+      e.spread = std::max(e.spread, std::abs(x - e.mean[k]));
     }
+  }
+  return e;
+}
+
+// Less their mean, and within reach of the pass.
+template <class Real>
+void centre_and_cut(std::vector<Real>& points, const std::vector<double>& mean) {
+  for (std::size_t at = 0; at < points.size(); ++at) {
+    Real& x = points[at];
+    x = static_cast<Real>(static_cast<double>(x) - mean[at % mean.size()]);
+    x = std::min(std::max(x, -kFarthest<Real>), kFarthest<Real>);
   }
 }
 
@@ -39,9 +57,16 @@ LiveSet<Real>::LiveSet(const ParticleInputs& in, std::int64_t set)
     count_ = static_cast<std::int64_t>(rows_.size());
     if (count_ == total_) rows_.clear();
   }
-  const Real* points = in.points.data_ptr<Real>() + at;
-  if (gather(points, dim, points_) == points) points_.assign(points, points + total_ * dim);
-  centre(points_, count_, dim);
+  points_ = gather(in.points.data_ptr<Real>() + at, dim, points_room_);
+  const Extent found = extent(points_, count_, dim);
+  centre_.assign(found.mean.begin(), found.mean.end());
+  spread_ = found.spread;
+  if (!(found.largest <= static_cast<double>(kFarthest<Real>))) {
+    if (points_ != points_room_.data()) points_room_.assign(points_, points_ + count_ * dim);
+    centre_and_cut(points_room_, found.mean);
+    points_ = points_room_.data();
+    std::fill(centre_.begin(), centre_.end(), Real(0));
+  }
   score_ = gather(in.score.data_ptr<Real>() + at, dim, score_room_);
   beta_ = in.beta.data_ptr<Real>()[set];
 }
@@ -55,6 +80,19 @@ const Real* LiveSet<Real>::gather(const Real* rows,
   for (std::int64_t i = 0; i < count_; ++i)
     std::copy_n(rows + rows_[i] * width, width, room.data() + i * width);
   return room.data();
+}
+
+template <class Real>
+double LiveSet<Real>::inner_with_points(const Real* rows) const {
+  const std::int64_t dim = static_cast<std::int64_t>(centre_.size());
+  double sum = 0;
+  for (std::int64_t i = 0; i < count_; ++i) {
+    for (std::int64_t k = 0; k < dim; ++k) {
+      const double x = static_cast<double>(points_[i * dim + k]);
+      sum += static_cast<double>(rows[i * dim + k]) * (x - static_cast<double>(centre_[k]));
+    }
+  }
+  return sum;
 }
 
 template <class Real>

@@ -5,7 +5,7 @@
 
 #include "particle_function.hpp"
 
-/// One set of ParticleInputs as the tiled pass wants it: its live particles, centred.
+/// One set of ParticleInputs as the tiled pass wants it: its live particles and their mean.
 namespace ergon::stein {
 
 /// Rows of one set. Where particles are dropped, `rows` are the places of the live ones.
@@ -16,23 +16,31 @@ class LiveSet {
   LiveSet(const ParticleInputs& inputs, std::int64_t set);
 
   std::int64_t count() const { return count_; }
-  const Real* points() const { return points_.data(); }
+  /// As given, so that their differences are exact; beyond the reach of the pass less their mean,
+  /// and cut there.
+  const Real* points() const { return points_; }
+  const Real* centre() const { return centre_.data(); }
+  /// Σ_i a_iᵀ(x_i - centre) in float64.
+  double inner_with_points(const Real* rows) const;
+  /// The largest |x_i - centre| of a coordinate.
+  double spread() const { return spread_; }
   const Real* score() const { return score_; }
   Real beta() const { return beta_; }
   Real scale() const { return Real(1) / static_cast<Real>(count_); }
 
   /// The live rows of (M, width), which are copied to `room` where some are dropped.
   const Real* gather(const Real* rows, std::int64_t width, std::vector<Real>& room) const;
-  /// Puts rows (count, width) where they belong in (M, width), zero elsewhere; in place where all
-  /// live.
+  /// Puts rows (count, width) where they belong in (M, width), zero elsewhere.
   void scatter(const std::vector<Real>& rows, std::int64_t width, Real* out) const;
-  bool all_live() const { return rows_.empty(); }
 
  private:
   std::vector<std::int64_t> rows_;
-  std::vector<Real> points_;
+  std::vector<Real> points_room_;
   std::vector<Real> score_room_;
+  std::vector<Real> centre_;
+  const Real* points_;
   const Real* score_;
+  double spread_;
   std::int64_t count_;
   std::int64_t total_;
   Real beta_;

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "ergon/core/errors.hpp"
+#include "graph_gradients.hpp"
 #include "pair_sums.hpp"
 
 namespace ergon::stein {
@@ -146,61 +146,8 @@ void backward_sets(const PairInputs& in, const Upstream& up, const Gradients& ou
   }
 }
 
-class PairFunction : public torch::autograd::Function<PairFunction> {
- public:
-  static variable_list forward(AutogradContext* context,
-                               const Tensor& x,
-                               const Tensor& points,
-                               const Tensor& score,
-                               const Tensor& beta,
-                               const Tensor& step,
-                               const std::vector<Tensor>& alive,  // one, which may be undefined
-                               std::int64_t quantity) {
-    const at::NoGradGuard no_grad;
-    const PairInputs in{x, points, score, beta, step, alive[0]};
-    const Computed out = compute(in, static_cast<PairQuantity>(quantity), true);
-    context->save_for_backward({x, points, score, beta, step, alive[0], out.inverse});
-    context->saved_data["quantity"] = quantity;
-    context->set_materialize_grads(false);
-    if (out.jacobian.defined()) return {out.field, out.jacobian};
-    if (out.log_det.defined()) return {out.field, out.log_det};
-    return {out.field};
-  }
-
-  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    require(!at::GradMode::is_enabled(),
-            "the Stein step with a fixed support has first derivatives only; ask for gradients "
-            "without create_graph");
-    const at::NoGradGuard no_grad;
-    const auto saved = context->get_saved_variables();
-    const PairInputs in{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]};
-    Upstream up;
-    up.quantity = static_cast<PairQuantity>(context->saved_data["quantity"].toInt());
-    if (gradients[0].defined()) up.field = gradients[0].contiguous();
-    if (gradients.size() > 1 && gradients[1].defined()) {
-      const bool jacobian = up.quantity == PairQuantity::kJacobian;
-      up.matrix = jacobian ? gradients[1].contiguous() : saved[6];
-      if (!jacobian) up.scale = gradients[1].contiguous();
-    }
-    const Gradients out{at::empty_like(in.x), at::zeros_like(in.points), at::zeros_like(in.score),
-                        at::empty_like(in.beta), at::empty_like(in.beta)};
-    if (in.x.scalar_type() == at::kDouble) {
-      backward_sets<double>(in, up, out);
-    } else {
-      backward_sets<float>(in, up, out);
-    }
-    return {out.x,    out.points, out.score, out.beta, in.step.defined() ? out.step : Tensor(),
-            Tensor(), Tensor()};
-  }
-};
-
-bool needs_graph(const PairInputs& in) {
-  if (!at::GradMode::is_enabled()) return false;
-  return in.x.requires_grad() || in.points.requires_grad() || in.score.requires_grad() ||
-         in.beta.requires_grad() || in.step.requires_grad();
-}
-
-// The same from tensor operations, with arrays (S, n, M, D).
+// The sums from tensor operations, with arrays (S, n, M, D): for other devices and derivatives
+// beyond the first.
 PairResult composed(const PairInputs& given, PairQuantity quantity) {
   PairInputs in = given;
   if (in.alive.defined()) {  // whatever dropped points hold, it does not count
@@ -226,6 +173,67 @@ PairResult composed(const PairInputs& given, PairQuantity quantity) {
   if (quantity == PairQuantity::kJacobian) return {field, jacobian};
   const Tensor step = in.step.view({-1, 1, 1, 1});
   return {field, std::get<1>(at::linalg_slogdet(identity + step * jacobian))};
+}
+
+class PairFunction : public torch::autograd::Function<PairFunction> {
+ public:
+  static variable_list forward(AutogradContext* context,
+                               const Tensor& x,
+                               const Tensor& points,
+                               const Tensor& score,
+                               const Tensor& beta,
+                               const Tensor& step,
+                               const std::vector<Tensor>& alive,  // one, which may be undefined
+                               std::int64_t quantity) {
+    const at::NoGradGuard no_grad;
+    const PairInputs in{x, points, score, beta, step, alive[0]};
+    const Computed out = compute(in, static_cast<PairQuantity>(quantity), true);
+    context->save_for_backward({x, points, score, beta, step, alive[0], out.inverse});
+    context->saved_data["quantity"] = quantity;
+    context->set_materialize_grads(false);
+    if (out.jacobian.defined()) return {out.field, out.jacobian};
+    if (out.log_det.defined()) return {out.field, out.log_det};
+    return {out.field};
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const PairInputs in{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]};
+    const auto quantity = static_cast<PairQuantity>(context->saved_data["quantity"].toInt());
+    if (at::GradMode::is_enabled()) {
+      const PairResult again = composed(in, quantity);
+      variable_list outputs = {again.field, again.second};
+      outputs.resize(gradients.size());
+      variable_list found =
+          graph_gradients(outputs, gradients, {in.x, in.points, in.score, in.beta, in.step});
+      found.resize(7);  // alive and quantity have none
+      return found;
+    }
+    const at::NoGradGuard no_grad;
+    Upstream up;
+    up.quantity = quantity;
+    if (gradients[0].defined()) up.field = gradients[0].contiguous();
+    if (gradients.size() > 1 && gradients[1].defined()) {
+      const bool jacobian = up.quantity == PairQuantity::kJacobian;
+      up.matrix = jacobian ? gradients[1].contiguous() : saved[6];
+      if (!jacobian) up.scale = gradients[1].contiguous();
+    }
+    const Gradients out{at::empty_like(in.x), at::zeros_like(in.points), at::zeros_like(in.score),
+                        at::empty_like(in.beta), at::empty_like(in.beta)};
+    if (in.x.scalar_type() == at::kDouble) {
+      backward_sets<double>(in, up, out);
+    } else {
+      backward_sets<float>(in, up, out);
+    }
+    return {out.x,    out.points, out.score, out.beta, in.step.defined() ? out.step : Tensor(),
+            Tensor(), Tensor()};
+  }
+};
+
+bool needs_graph(const PairInputs& in) {
+  if (!at::GradMode::is_enabled()) return false;
+  return in.x.requires_grad() || in.points.requires_grad() || in.score.requires_grad() ||
+         in.beta.requires_grad() || in.step.requires_grad();
 }
 
 }  // namespace

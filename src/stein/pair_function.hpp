@@ -29,7 +29,7 @@ PairInputs pair_inputs(const Support& support,
 enum class PairQuantity { kField, kJacobian, kLogDet, kLogDetLowRank };
 
 /// The field (S, n, D) and, by quantity, nothing, the Jacobian (S, n, D, D) or log|det(I + ε ∇φ)|
-/// (S, n). Differentiable once in x, points, score, beta and step.
+/// (S, n). Differentiable in x, points, score, beta and step to every order.
 struct PairResult {
   Tensor field;
   Tensor second;

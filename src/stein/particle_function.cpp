@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/ranges.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <vector>
@@ -11,6 +10,7 @@
 #include "composed.hpp"
 #include "cuda/particle_tensors.hpp"
 #include "ergon/core/errors.hpp"
+#include "graph_gradients.hpp"
 #include "pair_function.hpp"
 #include "particle_pass.hpp"
 #include "particle_sets.hpp"
@@ -71,26 +71,8 @@ struct Upstream {
 // Through the composed form, so that the result can be differentiated again.
 variable_list composed_gradients(const ParticleInputs& in, const Upstream& up) {
   const ParticleSums sums = composed_sums(in, up.wanted);
-  const variable_list outputs = {sums.velocity, sums.kernel, sums.trace, sums.products};
-  variable_list reached, gradients, inputs;
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    if (!up.gradients[k].defined() || !outputs[k].requires_grad()) continue;
-    reached.push_back(outputs[k]);
-    gradients.push_back(up.gradients[k]);
-  }
-  const variable_list all = {in.points, in.score, in.beta, in.vectors};
-  for (const Tensor& input : all) {
-    if (input.defined() && input.requires_grad()) inputs.push_back(input);
-  }
-  if (reached.empty() || inputs.empty()) return variable_list(all.size());
-  const bool again = at::GradMode::is_enabled();
-  const auto found = torch::autograd::grad(reached, inputs, gradients, true, again, true);
-  variable_list result(all.size());
-  std::size_t next = 0;
-  for (std::size_t k = 0; k < all.size(); ++k) {
-    if (all[k].defined() && all[k].requires_grad()) result[k] = found[next++];
-  }
-  return result;
+  return graph_gradients({sums.velocity, sums.kernel, sums.trace, sums.products}, up.gradients,
+                         {in.points, in.score, in.beta, in.vectors});
 }
 
 variable_list fused_gradients(const ParticleInputs& in,

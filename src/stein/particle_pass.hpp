@@ -40,6 +40,9 @@ struct PassScalars {
   std::int64_t dim;
   Real beta;   // β = 1/σ² of the kernel
   Real scale;  // c
+  // (dim) or null: zero. A point in the midst of the particles, taken off them where sums are
+  // expanded: the nearer, the less has to be done by differences. It changes no sum.
+  const Real* centre = nullptr;
 };
 
 /// Points farther than this from the origin, scores larger and β outside [1 / kFarthest, kFarthest]
@@ -71,8 +74,8 @@ struct PassUpstream {
 };
 
 /// Gradients of L, set (not added to). That of β follows from them, since for fixed c the sums are
-/// homogeneous: velocity(λX, S/λ, β/λ²) = velocity/λ, trace and products likewise over λ², kernel
-/// unchanged.
+/// homogeneous (3c): velocity(λX, S/λ, β/λ²) = velocity/λ, trace and products likewise over λ²,
+/// kernel unchanged.
 template <class Real>
 struct PassGradients {
   Real* points;   // (count, dim)

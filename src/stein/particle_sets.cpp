@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
 #include <vector>
 
+#include "beta_gradient.hpp"
 #include "ergon/core/workers.hpp"
 #include "live_set.hpp"
 #include "particle_pass.hpp"
@@ -72,7 +75,8 @@ class SetPass {
       : sizes_(sizes_of(in)),
         set_(set),
         live_(in, set),
-        scalars_{sizes_.dim, live_.beta(), live_.scale()} {}
+        scalars_{sizes_.dim, live_.beta(), live_.scale(), live_.centre()},
+        beta_wanted_(in.beta.requires_grad()) {}
 
   void sum(const ParticleSums& out, const Tensor& vectors, const Tensor& transposed) {
     const std::int64_t n = live_.count(), wide = n * sizes_.dim;
@@ -130,6 +134,7 @@ class SetPass {
   std::int64_t set_;
   LiveSet<Real> live_;
   PassScalars<Real> scalars_;
+  bool beta_wanted_;
 };
 
 // Σ_k a_k b_k in float64.
@@ -169,8 +174,12 @@ Real SetPass<Real>::differentiate_set(const ParticleSums& sums,
   put(x, out.points, dim);
   put(s, out.score, dim);
   for (std::int64_t p = 0; p < probes; ++p) put_probe(v, p, out.vectors);
+  // Points farther than this from their mean, in bandwidths, leave too little to homogeneity.
+  constexpr double kFarOut = sizeof(Real) == 4 ? 30 : 1000;
+  if (beta_wanted_ && !(live_.spread() * std::sqrt(static_cast<double>(scalars_.beta)) < kFarOut))
+    return static_cast<Real>(beta_gradient(up, scalars_));
   // The sums are homogeneous, (3c); the pair of a particle with itself takes no part.
-  double stretch = inner(x.data(), live_.points(), wide);
+  double stretch = live_.inner_with_points(x.data());
   for (std::int64_t k = 0; k < wide; ++k) {
     const double upward = up.velocity_grad[k], score = live_.score()[k];
     stretch += upward * (up.velocity[k] - static_cast<double>(scalars_.scale) * score);

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-// The exponential of src/stein/lanes/arithmetic.hpp, compiled here for each instruction set.
+// e^x of src/stein/lanes/arithmetic.hpp and 2^x of tile.hpp, compiled here for each instruction
+// set.
 #define ERGON_LANES_BODY "../../../tests/stein/exponential_lanes.hpp"
 #include "../../src/stein/lanes/machines.hpp"
 
@@ -16,12 +17,14 @@ namespace {
 
 // Fused multiply-add reaches 0.9; two roundings in the last step add up to a quarter more.
 constexpr double kAllowedUlps = 1.25;
+constexpr double kAllowedUlpsOfPowers = 1.5;  // the first coefficient, log 2, is rounded too
 
 template <class Real>
 struct Machine {
   const char* name;
   int vector_bytes;
   void (*exponentials)(const Real* x, std::int64_t count, Real* out);
+  void (*powers_of_two)(const Real* x, std::int64_t count, Real* out);
 };
 
 template <class Real>
@@ -31,10 +34,10 @@ std::vector<Machine<Real>> machines() {
     if (stein::machine_has_vectors(machine.vector_bytes)) all.push_back(machine);
   };
 #ifdef ERGON_HAS_WIDE_VECTORS
-  add({"avx512", 64, stein::avx512::exponentials<Real>});
-  add({"avx2", 32, stein::avx2::exponentials<Real>});
+  add({"avx512", 64, stein::avx512::exponentials<Real>, stein::avx512::powers_of_two<Real>});
+  add({"avx2", 32, stein::avx2::exponentials<Real>, stein::avx2::powers_of_two<Real>});
 #endif
-  add({"baseline", 16, stein::baseline::exponentials<Real>});
+  add({"baseline", 16, stein::baseline::exponentials<Real>, stein::baseline::powers_of_two<Real>});
   return all;
 }
 
@@ -46,6 +49,13 @@ std::vector<Real> exponentials_of(const Machine<Real>& machine, std::vector<Real
   machine.exponentials(x.data(), static_cast<std::int64_t>(x.size()), out.data());
   out.resize(count);
   return out;
+}
+
+template <class Real>
+std::vector<Real> powers_of(const Machine<Real>& machine, std::vector<Real> x) {
+  Machine<Real> powers = machine;
+  powers.exponentials = machine.powers_of_two;
+  return exponentials_of(powers, std::move(x));
 }
 
 // The error in units in the last place of the exact value.
@@ -104,6 +114,33 @@ TEST(SteinExponential, IsWithinAnUlpAndAQuarterInFloat64AlongADenseSweep) {
     RecordProperty(std::string("worst_ulps_") + machine.name, std::to_string(worst));
     EXPECT_LE(worst, kAllowedUlps) << machine.name;
   }
+}
+
+template <class Real, class Exact>
+void expect_precise_powers(Real lowest) {
+  std::vector<Real> x;
+  const int count = 1000000;
+  for (int i = 0; i <= count; ++i) x.push_back(lowest * static_cast<Real>(i) / count);
+  for (int i = 0; i < count; ++i) x.push_back(-static_cast<Real>(std::exp(-30.0 * i / count)));
+  for (const auto& machine : machines<Real>()) {
+    const std::vector<Real> actual = powers_of(machine, x);
+    double worst = 0;
+    for (std::size_t i = 0; i < x.size(); ++i)
+      worst = std::max(worst, ulps<Real, Exact>(actual[i], std::exp2(static_cast<Exact>(x[i]))));
+    ::testing::Test::RecordProperty(std::string("worst_ulps_") + machine.name,
+                                    std::to_string(worst));
+    EXPECT_LE(worst, kAllowedUlpsOfPowers) << machine.name;
+    const auto ends = powers_of<Real>(machine, {Real(0), lowest - 1, Real(-1), Real(-2)});
+    EXPECT_EQ(ends[0], Real(1)) << machine.name;
+    EXPECT_EQ(ends[1], Real(0)) << machine.name << ", where a pair is too far to count";
+    EXPECT_EQ(ends[2], Real(0.5)) << machine.name;
+    EXPECT_EQ(ends[3], Real(0.25)) << machine.name;
+  }
+}
+
+TEST(SteinExponential, PowersOfTwoAreWithinAnUlpAndAHalfDownToTheSmallestNormalNumber) {
+  expect_precise_powers<float, double>(-126.0f);
+  expect_precise_powers<double, long double>(-1022.0);
 }
 
 template <class Real>

@@ -13,9 +13,9 @@
 /// steps of a run compose to a normalizing flow. Equation numbers refer to
 /// docs/maths/stein_flow.md. Leading dimensions (...) are independent supports, those of points,
 /// score and x alike. float32 and float64. Every function but invert() is differentiable in all
-/// tensors: lipschitz_bound() and the determinant of push_forward_series() without limit, the
-/// others once (on the CPU their backward passes are written by hand: a second derivative is
-/// refused). Bad shapes, types and masks are InvalidInput.
+/// tensors to every order; on the CPU first derivatives are passes written by hand, those beyond
+/// are composed of tensor operations with arrays (..., n, M, D). Bad shapes, types and masks are
+/// InvalidInput.
 namespace ergon::stein {
 
 /// φ_B(x), (..., n, D) -> (..., n, D).

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "ergon/core/tensor.hpp"
+#include "ergon/stein/velocity.hpp"
 
 /// The Stein operators over one set of particles that is spread over the ranks of MPI: every rank
 /// holds some of the particles, blocks of them go round the ring of ranks, and every rank gets the
@@ -55,14 +56,9 @@ class RankRing {
   int rank() const;
   int size() const;
 
-  struct VelocityAndTrace {
-    Tensor velocity;         ///< (m, D)  φ
-    Tensor drift_trace_sum;  ///< (m)     the sum in (3), not divided by M
-  };
-
   /// φ, (m, D). (2) bandwidth: σ > 0.
   Tensor velocity(const Shard& shard, double bandwidth) const;
-  /// φ and the trace of its Jacobian without the Hessian term.
+  /// φ, (m, D), and the sum in (3), (m).
   VelocityAndTrace velocity_and_trace(const Shard& shard, double bandwidth) const;
   /// (6) without the Hessian term (the caller adds H_i v_i / M) for P vectors per particle:
   /// vectors (P, m, D) -> (P, m, D).

@@ -73,6 +73,7 @@ ERGON_ISA void directly(const PackedUpstream<Real>& p,
                         Arena<Real>& arena) {
   const std::int64_t at = t.base.first * s.dim, wide = s.dim * kVectors;
   clear_gradients(t, s.dim);
+  gather_tile<Real, kVectors>(u.points + at, t.base.count, s.dim, t.base.points);
   gather_tile<Real, kVectors>(u.score + at, t.base.count, s.dim, t.score);
   gather_tile<Real, kVectors>(p.upward + at, t.base.count, s.dim, t.upward);
   for (std::int64_t k = 0; k < wide; ++k) t.mixed_sum[k] = t.upward[k];
@@ -94,6 +95,14 @@ ERGON_ISA void directly(const PackedUpstream<Real>& p,
                  out.vectors + k * u.count * s.dim + at);
 }
 
+// Where a factor overflowed, a κ of zero times it is NaN.
+template <class Real, int kVectors>
+ERGON_ISA bool finite_gradients(const GradientTile<Real, kVectors>& t, std::int64_t dim) {
+  const std::int64_t wide = dim * kVectors;
+  return all_finite<Real>(t.point_sum, wide) && all_finite<Real>(t.mixed_sum, wide) &&
+         all_finite<Real>(t.weight_sum, kVectors);
+}
+
 template <class Real, int kVectors>
 ERGON_ISA void backward_tile(const PackedUpstream<Real>& p,
                              const PassUpstream<Real>& u,
@@ -107,14 +116,17 @@ ERGON_ISA void backward_tile(const PackedUpstream<Real>& p,
   t.base.count = u.count - tile.first < kLanes ? u.count - tile.first : kLanes;
   gather_upstream(p, u, s, t);
   clear_gradients(t, s.dim);
-  const bool products = u.probes > 0;
-  if (!products && differentiate_directly(p, u, s, t)) {
+  const bool few = s.dim <= kDirectDim, products = u.probes > 0;
+  if (!few) centre_tile<Real, kVectors>(s.centre, t.base.count, s.dim, t.base.points);
+  const bool done = !products && (few ? differentiate_directly(p, u, s, t)
+                                      : differentiate_by_expansion(p, u, s, t));
+  if (!done || !finite_gradients(t, s.dim)) {
+    directly(p, u, s, out, t, arena);
+  } else if (few) {
     scatter_tile(t.point_sum, t, s.dim, out.points + tile.first * s.dim);
     scatter_tile(t.mixed_sum, t, s.dim, out.score + tile.first * s.dim);
-  } else if (!products && differentiate_by_expansion(p, u, s, t)) {
-    store_gradients(p, u, s, out, t);
   } else {
-    directly(p, u, s, out, t, arena);
+    store_gradients(p, u, s, out, t);
   }
 }
 

@@ -72,7 +72,7 @@ ERGON_ISA void add_products_by_differences(const PackedColumns<Real>& c,
         const Vector pull = (d * s.beta + score[k]) * s.scale;
         weight = weight + vectors[k * kVectors + v] * (transposed ? pull : d);
       }
-      weight *= kappa;
+      weight = kappa > Real(0) ? weight * kappa : Vector{};  // which may have overflowed
       for (std::int64_t k = 0; k < s.dim; ++k) {
         const Vector d = t.points[k * kVectors + v] - point[k];
         const Vector pull = (d * s.beta + score[k]) * s.scale;

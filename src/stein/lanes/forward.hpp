@@ -38,11 +38,17 @@ template <class Real, int kVectors>
 ERGON_ISA void gather_rows(const PassSums<Real>& rows,
                            PassScalars<Real> s,
                            RowTile<Real, kVectors>& t) {
-  using Vector = VectorOf<Real>;
   gather_tile<Real, kVectors>(rows.points + t.first * s.dim, t.count, s.dim, t.points);
   for (std::int64_t p = 0; p < rows.probes; ++p)
     gather_tile<Real, kVectors>(rows.vectors + (p * rows.count + t.first) * s.dim, t.count, s.dim,
                                 t.vectors + p * s.dim * kVectors);
+}
+
+// Points and exponents for an expansion.
+template <class Real, int kVectors>
+ERGON_ISA void centre_points(PassScalars<Real> s, RowTile<Real, kVectors>& t) {
+  using Vector = VectorOf<Real>;
+  centre_tile<Real, kVectors>(s.centre, t.count, s.dim, t.points);
   const Real exponent = Real(-0.5 / kLogTwo) * s.beta;
   for (int v = 0; v < kVectors; ++v) {
     Vector norm = {};
@@ -74,7 +80,7 @@ ERGON_ISA void contract(PassScalars<Real> s, std::int64_t probes, RowTile<Real, 
     // Σ κ ‖d‖² = -(2 log 2 / β) Σ κ t
     t.moment[v] =
         inner - t.moment[v] +
-        (t.norm[v] * t.kernel[v] * (Real(0.5) * pull) - t.spread[v] * Real(kLogTwo) * s.scale);
+        (t.norm[v] * (Real(0.5) * pull) * t.kernel[v] - t.spread[v] * Real(kLogTwo) * s.scale);
     for (std::int64_t p = 0; p < probes; ++p) {
       const Vector weight = t.product_sum[p * kVectors + v];
       for (std::int64_t k = 0; k < s.dim; ++k) {
@@ -87,7 +93,7 @@ ERGON_ISA void contract(PassScalars<Real> s, std::int64_t probes, RowTile<Real, 
   }
 }
 
-// to[lane][k] += factor tile[k][lane] + more[lane][k], more null: nothing.
+// to[lane][k] += tile[k][lane].
 template <class Real, int kVectors>
 ERGON_ISA void add_tile(const VectorOf<Real>* tile,
                         std::int64_t count,
@@ -97,6 +103,18 @@ ERGON_ISA void add_tile(const VectorOf<Real>* tile,
   const Real* in = reinterpret_cast<const Real*>(tile);
   for (std::int64_t lane = 0; lane < count; ++lane)
     for (std::int64_t k = 0; k < dim; ++k) to[lane * dim + k] += in[k * kLanes + lane];
+}
+
+// Where a factor overflowed, a κ of zero times it is NaN.
+template <class Real, int kVectors>
+ERGON_ISA bool finite_sums(const RowTile<Real, kVectors>& t,
+                           std::int64_t dim,
+                           std::int64_t probes) {
+  const std::int64_t wide = dim * kVectors;
+  return (t.velocity == nullptr || all_finite<Real>(t.velocity, wide)) &&
+         (t.products == nullptr || all_finite<Real>(t.products, probes * wide)) &&
+         (t.transposed == nullptr || all_finite<Real>(t.transposed, probes * wide)) &&
+         (!t.moments || all_finite<Real>(t.moment, kVectors));
 }
 
 // β c Σκ v - β (what products or transposed hold).
@@ -156,11 +174,14 @@ ERGON_ISA void forward_tile(const PackedColumns<Real>& c,
   t.count = rows.count - first < kLanes ? rows.count - first : kLanes;
   gather_rows(rows, s, t);
   clear_sums(t, s.dim, rows.probes);
-  if (sum_directly(c, s, rows.probes, t)) {
-    // done
-  } else if (sum_by_expansion(c, s, rows.probes, t)) {
-    contract(s, rows.probes, t);
-  } else {
+  bool done = sum_directly(c, s, rows.probes, t);
+  if (!done) {
+    centre_points(s, t);
+    done = sum_by_expansion(c, s, rows.probes, t);
+    if (done) contract(s, rows.probes, t);
+  }
+  if (!done || !finite_sums(t, s.dim, rows.probes)) {
+    gather_tile<Real, kVectors>(rows.points + t.first * s.dim, t.count, s.dim, t.points);
     clear_sums(t, s.dim, rows.probes);
     sum_by_differences(c, s, rows.probes, t);
   }

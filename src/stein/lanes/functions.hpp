@@ -26,6 +26,7 @@ struct PackedColumns {
 /// gradients of velocity and trace, h_j = s_j - β x_j.
 template <class Real>
 struct PackedUpstream {
+  const Real* points;  // (count, dim)  x_j less the centre, as in all that follows
   Real* inner_points;  // panels of x_j for inner products over the dimensions
   Real* inner_both;    // of (h_j, U_j), of twice the dimension
   Real* outer_mixed;   // panels of U_j for sums over the columns

@@ -14,19 +14,31 @@ struct ColumnAt {
   std::int64_t index;
 };
 
-// ψ_ij + ψ_ji by differences; ‖e‖² is given.
+// e_k where κ did not vanish, else zero, so that nothing overflows there.
+template <class Real, int kVectors>
+ERGON_ISA ERGON_INLINE VectorOf<Real> difference(const GradientTile<Real, kVectors>& t,
+                                                 const ColumnAt<Real>& c,
+                                                 std::int64_t k,
+                                                 int v,
+                                                 VectorOf<Real> kappa) {
+  return kappa > Real(0) ? t.base.points[k * kVectors + v] - c.point[k] : VectorOf<Real>{};
+}
+
+// ψ_ij + ψ_ji by differences.
 template <class Real, int kVectors>
 ERGON_ISA VectorOf<Real> pair_upstream(const GradientTile<Real, kVectors>& t,
                                        const ColumnAt<Real>& c,
                                        PassScalars<Real> s,
                                        int v,
-                                       VectorOf<Real> squared) {
+                                       VectorOf<Real> kappa) {
   using Vector = VectorOf<Real>;
+  const Vector distance = t.base.probe[(c.index % block_columns(s.dim)) * kVectors + v];
+  const Vector squared = kappa > Real(0) ? distance : Vector{};
   const Vector both = t.trace[v] + c.trace;
   Vector sum = (t.own[v] + c.kernel) + both * (Real(s.dim) * s.beta - squared * (s.beta * s.beta));
   for (std::int64_t k = 0; k < s.dim; ++k) {
     const std::int64_t at = k * kVectors + v;
-    const Vector e = t.base.points[at] - c.point[k];
+    const Vector e = difference(t, c, k, v, kappa);
     const Real upward = c.upward[k];
     sum = sum + t.upward[at] * c.score[k] + t.score[at] * upward;
     sum = sum + e * s.beta *
@@ -47,7 +59,7 @@ ERGON_ISA void add_pair(const GradientTile<Real, kVectors>& t,
   const Vector stretch = psi + (t.trace[v] + c.trace) * (Real(2) * s.beta);
   for (std::int64_t k = 0; k < s.dim; ++k) {
     const std::int64_t at = k * kVectors + v;
-    const Vector e = t.base.points[at] - c.point[k];
+    const Vector e = difference(t, c, k, v, kappa);
     const Real upward = c.upward[k];
     const Vector pull =
         (t.upward[at] - upward) - (t.trace[v] * c.score[k] - t.score[at] * c.trace) - stretch * e;
@@ -80,7 +92,7 @@ ERGON_ISA void add_product_pair(const GradientTile<Real, kVectors>& t,
   Real column_inner = 0;
   for (std::int64_t k = 0; k < s.dim; ++k) {
     const std::int64_t at = k * kVectors + v;
-    const Vector e = t.base.points[at] - c.point[k];
+    const Vector e = difference(t, c, k, v, kappa);
     a = a + p.vectors[at] * e;
     b = b + p.upward[at] * (e * s.beta + c.score[k]);
     other_a = other_a - e * p.column_vectors[k];
@@ -92,7 +104,7 @@ ERGON_ISA void add_product_pair(const GradientTile<Real, kVectors>& t,
   const Vector weight = kappa * (s.beta * s.scale);
   for (std::int64_t k = 0; k < s.dim; ++k) {
     const std::int64_t at = k * kVectors + v;
-    const Vector e = t.base.points[at] - c.point[k];
+    const Vector e = difference(t, c, k, v, kappa);
     const Vector own = b * p.vectors[at] + a * p.upward[at] * s.beta;
     const Vector other = other_b * p.column_vectors[k] + other_a * (p.column_upward[k] * s.beta);
     t.point_sum[at] = t.point_sum[at] + weight * (other - own - psi * e);
@@ -119,7 +131,7 @@ ERGON_ISA void add_column(const PassUpstream<Real>& u,
   for (int v = 0; v < kVectors; ++v) {
     const VectorOf<Real> kappa = t.base.weights[at + v];
     if (!any_nonzero<Real>(kappa)) continue;
-    const VectorOf<Real> pair[] = {kappa, pair_upstream(t, c, s, v, t.base.probe[at + v])};
+    const VectorOf<Real> pair[] = {kappa, pair_upstream(t, c, s, v, kappa)};
     add_pair(t, c, s, v, pair);
     for (std::int64_t p = 0; p < u.probes; ++p) {
       const std::int64_t column = (p * u.count + c.index) * s.dim;

@@ -8,7 +8,7 @@ namespace ergon::stein::ERGON_LANES_NAMESPACE {
 namespace {
 
 inline std::int64_t upstream_numbers(std::int64_t count, std::int64_t dim) {
-  return 8 * panel_numbers(count, dim) + 5 * groups(count) * kGroup;
+  return 9 * panel_numbers(count, dim) + 5 * groups(count) * kGroup;
 }
 
 template <class Real>
@@ -17,7 +17,7 @@ ERGON_ISA void pack_mixed(const PassUpstream<Real>& u,
                           const PackedUpstream<Real>& p) {
   const Real exponent = Real(-0.5 / kLogTwo) * s.beta;
   for (std::int64_t j = 0; j < u.count; ++j) {
-    const Real *x = u.points + j * s.dim, *score = u.score + j * s.dim;
+    const Real *x = p.points + j * s.dim, *score = u.score + j * s.dim;
     const Real* velocity = u.velocity_grad + j * s.dim;
     const Real trace = u.trace_grad != nullptr ? s.scale * u.trace_grad[j] : Real(0);
     Real norm = 0, upward = 0, moment = 0, overflow = 0;
@@ -53,13 +53,14 @@ ERGON_ISA PackedUpstream<Real> pack_upstream(const PassUpstream<Real>& u,
   for (Real** taken : panels) *taken = memory, memory += panel;
   Real** numbers[] = {&p.offset, &p.own, &p.cross, &p.trace, &p.kernel};
   for (Real** taken : numbers) *taken = memory, memory += padded;
+  p.points = centred_rows(u.points, s.centre, u.count, s.dim, memory);
   pack_mixed(u, s, p);
   const std::int64_t group = s.dim * kGroup;
-  pack_rows(u.points, u.count, s.dim, group, p.inner_points);
+  pack_rows(p.points, u.count, s.dim, group, p.inner_points);
   pack_rows(p.pull, u.count, s.dim, 2 * group, p.inner_both);
   pack_rows(p.mixed, u.count, s.dim, 2 * group, p.inner_both + group);
   pack_columns(p.mixed, u.count, s.dim, p.outer_mixed);
-  pack_columns(u.points, u.count, s.dim, p.outer_points);
+  pack_columns(p.points, u.count, s.dim, p.outer_points);
   return p;
 }
 
@@ -201,7 +202,7 @@ ERGON_ISA void store_gradients(const PackedUpstream<Real>& p,
     const Real stretch = weights[lane] - s.beta * s.beta * (own * kernel + trace);
     for (std::int64_t k = 0; k < s.dim; ++k) {
       const std::int64_t at = i * s.dim + k;
-      const Real x = u.points[at], upward = p.upward[at];
+      const Real x = p.points[at], upward = p.upward[at];
       const Real mixed = mixed_sum[k * kLanes + lane];
       Real gradient = s.beta * (upward * kernel - mixed + u.score[at] * trace) + stretch * x -
                       point_sum[k * kLanes + lane];

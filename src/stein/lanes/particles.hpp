@@ -10,7 +10,7 @@ namespace {
 // Exponents are powers of two: β/2 ‖·‖² log2(e). In these units, an expansion with terms up to
 // kExpanded + 2 |t| is as good as the rounding of t itself to a few ulp, and 1e-5 holds.
 template <class Real>
-constexpr Real kExpanded = sizeof(Real) == 4 ? Real(100) : Real(1e4);
+constexpr Real kExpanded = sizeof(Real) == 4 ? Real(50) : Real(2500);
 // Rounding of an expanded exponent, relative to its terms, far above what it is as a rule.
 template <class Real>
 constexpr Real kRounding = sizeof(Real) == 4 ? Real(1e-5) : Real(1e-13);
@@ -23,17 +23,18 @@ inline std::int64_t panel_numbers(std::int64_t count, std::int64_t dim) {
 
 // Numbers of memory that pack() takes.
 inline std::int64_t packed_numbers(std::int64_t count, std::int64_t dim, bool transposed) {
-  return (transposed ? 5 : 3) * panel_numbers(count, dim) + 2 * groups(count) * kGroup;
+  return (transposed ? 6 : 4) * panel_numbers(count, dim) + 2 * groups(count) * kGroup;
 }
 
 template <class Real>
 ERGON_ISA void pack_pull(const PassColumns<Real>& c,
                          PassScalars<Real> s,
                          PackedColumns<Real>& p,
+                         const Real* points,
                          Real* pull) {
   const Real exponent = Real(-0.5 / kLogTwo) * s.beta;
   for (std::int64_t j = 0; j < c.count; ++j) {
-    const Real *x = c.points + j * s.dim, *score = c.score + j * s.dim;
+    const Real *x = points + j * s.dim, *score = c.score + j * s.dim;
     Real* h = pull + j * s.dim;
     Real norm = 0, moment = 0, overflow = 0;
     for (std::int64_t k = 0; k < s.dim; ++k) {
@@ -56,17 +57,18 @@ ERGON_ISA PackedColumns<Real> pack(const PassColumns<Real>& c,
   PackedColumns<Real> p{c.points, c.score, memory,  nullptr, nullptr,
                         nullptr,  nullptr, nullptr, c.count, c.first_same};
   p.outer_pull = p.inner_points + panel;
-  Real* pull = p.outer_pull + panel;
-  p.offset = pull + panel;
+  Real *pull = p.outer_pull + panel, *room = pull + panel;
+  p.offset = room + panel;
   p.moment = p.offset + padded;
-  pack_rows(c.points, c.count, s.dim, s.dim * kGroup, p.inner_points);
-  pack_pull(c, s, p, pull);
+  const Real* points = centred_rows(c.points, s.centre, c.count, s.dim, room);
+  pack_rows(points, c.count, s.dim, s.dim * kGroup, p.inner_points);
+  pack_pull(c, s, p, points, pull);
   pack_columns(pull, c.count, s.dim, p.outer_pull);
   if (!transposed) return p;
   p.inner_pull = p.moment + padded;
   p.outer_points = p.inner_pull + panel;
   pack_rows(pull, c.count, s.dim, s.dim * kGroup, p.inner_pull);
-  pack_columns(c.points, c.count, s.dim, p.outer_points);
+  pack_columns(points, c.count, s.dim, p.outer_points);
   return p;
 }
 
@@ -75,7 +77,7 @@ template <class Real, int kVectors>
 struct RowTile {
   std::int64_t first;
   std::int64_t count;
-  VectorOf<Real>* points;       // x_i
+  VectorOf<Real>* points;       // x_i, less the centre for an expansion
   VectorOf<Real>* weights;      // [block_columns()][kVectors]  exponents, then κ
   VectorOf<Real>* probe;        // [block_columns()][kVectors]  the weights of a product
   VectorOf<Real>* velocity;     // Σ κ c h_j, or by differences Σ κ c (s_j + β d)

@@ -2,7 +2,7 @@
 namespace ergon::stein::ERGON_LANES_NAMESPACE {
 namespace {
 
-// 2^t for kLowest <= t <= 0, to an ulp: 2^f by a minimax polynomial on |f| <= 1/2 (relative error
+// 2^t for kLowest <= t <= 0, to 1.5 ulp: 2^f by a minimax polynomial on |f| <= 1/2 (relative error
 // 3e-9 in float, 2e-17 in double) times 2^k. Exactly zero at kLowest; between it and the smallest
 // normal number some denormal, which flushing makes zero.
 template <class Real>
@@ -177,6 +177,28 @@ ERGON_ISA void gather_tile(const Real* rows,
   for (std::int64_t lane = 0; lane < kLanes; ++lane)
     for (std::int64_t k = 0; k < dim; ++k)
       out[k * kLanes + lane] = lane < count ? rows[lane * dim + k] : Real(0);
+}
+
+// x - centre, (count, dim), in `room` where there is a centre.
+template <class Real>
+ERGON_ISA const Real* centred_rows(
+    const Real* rows, const Real* centre, std::int64_t count, std::int64_t dim, Real* room) {
+  if (centre == nullptr) return rows;
+  for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t k = 0; k < dim; ++k) room[i * dim + k] = rows[i * dim + k] - centre[k];
+  return room;
+}
+
+// The same for the first `count` lanes of a tile.
+template <class Real, int kVectors>
+ERGON_ISA void centre_tile(const Real* centre,
+                           std::int64_t count,
+                           std::int64_t dim,
+                           VectorOf<Real>* tile) {
+  constexpr std::int64_t kLanes = kVectors * Lanes<Real>::kCount;
+  Real* rows = reinterpret_cast<Real*>(tile);
+  for (std::int64_t k = 0; centre != nullptr && k < dim; ++k)
+    for (std::int64_t lane = 0; lane < count; ++lane) rows[k * kLanes + lane] -= centre[k];
 }
 
 }  // namespace

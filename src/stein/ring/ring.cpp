@@ -84,8 +84,7 @@ Tensor RankRing::velocity(const Shard& shard, double bandwidth) const {
       .velocity;
 }
 
-RankRing::VelocityAndTrace RankRing::velocity_and_trace(const Shard& shard,
-                                                        double bandwidth) const {
+VelocityAndTrace RankRing::velocity_and_trace(const Shard& shard, double bandwidth) const {
   const RingSums sums = implementation_->sums(
       {RingTask::kVelocityAndTrace, shard.points, shard.score, Tensor(), bandwidth});
   return {sums.velocity, sums.trace};
