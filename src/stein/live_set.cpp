@@ -10,27 +10,23 @@
 namespace ergon::stein {
 namespace {
 
-struct Extent {
-  std::vector<double> mean;
-  double largest;  // |x|
-  double spread;   // |x - mean|
-};
-
-// Of all coordinates. Accumulated in float64.
+// Of all coordinates, accumulated in float64.
 template <class Real>
-Extent extent(const Real* points, std::int64_t count, std::int64_t dim) {
-  Extent e{std::vector<double>(dim, 0.0), 0, 0};
+std::vector<double> mean_of(const Real* points, std::int64_t count, std::int64_t dim) {
+  std::vector<double> mean(dim, 0.0);
   for (std::int64_t i = 0; i < count; ++i)
-    for (std::int64_t k = 0; k < dim; ++k) e.mean[k] += static_cast<double>(points[i * dim + k]);
-  for (double& m : e.mean) m /= static_cast<double>(count);
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t k = 0; k < dim; ++k) {
-      const double x = static_cast<double>(points[i * dim + k]);
-      e.largest = std::max(e.largest, std::abs(x));
-      e.spread = std::max(e.spread, std::abs(x - e.mean[k]));
-    }
-  }
-  return e;
+    for (std::int64_t k = 0; k < dim; ++k) mean[k] += static_cast<double>(points[i * dim + k]);
+  for (double& m : mean) m /= static_cast<double>(count);
+  return mean;
+}
+
+// Whether every coordinate is within reach of the pass; not if one is NaN.
+template <class Real>
+bool within_reach(const Real* points, std::int64_t numbers) {
+  int outside = 0;
+  for (std::int64_t at = 0; at < numbers; ++at)
+    outside |= !(std::abs(points[at]) <= kFarthest<Real>);
+  return outside == 0;
 }
 
 // Less their mean, and within reach of the pass.
@@ -58,17 +54,17 @@ LiveSet<Real>::LiveSet(const ParticleInputs& in, std::int64_t set)
     if (count_ == total_) rows_.clear();
   }
   points_ = gather(in.points.data_ptr<Real>() + at, dim, points_room_);
-  const Extent found = extent(points_, count_, dim);
-  centre_.assign(found.mean.begin(), found.mean.end());
-  spread_ = found.spread;
-  if (!(found.largest <= static_cast<double>(kFarthest<Real>))) {
+  const auto mean = mean_of(points_, count_, dim);
+  centre_.assign(mean.begin(), mean.end());
+  if (!within_reach(points_, count_ * dim)) {
     if (points_ != points_room_.data()) points_room_.assign(points_, points_ + count_ * dim);
-    centre_and_cut(points_room_, found.mean);
+    centre_and_cut(points_room_, mean);
     points_ = points_room_.data();
     std::fill(centre_.begin(), centre_.end(), Real(0));
   }
   score_ = gather(in.score.data_ptr<Real>() + at, dim, score_room_);
   beta_ = in.beta.data_ptr<Real>()[set];
+  beta_ = std::min(std::max(beta_, 1 / kFarthest<Real>), kFarthest<Real>);
 }
 
 template <class Real>
@@ -83,27 +79,34 @@ const Real* LiveSet<Real>::gather(const Real* rows,
 }
 
 template <class Real>
-double LiveSet<Real>::inner_with_points(const Real* rows) const {
+double LiveSet<Real>::spread() const {
   const std::int64_t dim = static_cast<std::int64_t>(centre_.size());
-  double sum = 0;
-  for (std::int64_t i = 0; i < count_; ++i) {
-    for (std::int64_t k = 0; k < dim; ++k) {
-      const double x = static_cast<double>(points_[i * dim + k]);
-      sum += static_cast<double>(rows[i * dim + k]) * (x - static_cast<double>(centre_[k]));
-    }
-  }
-  return sum;
+  Real largest = 0;
+  for (std::int64_t i = 0; i < count_; ++i)
+    for (std::int64_t k = 0; k < dim; ++k)
+      largest = std::max(largest, std::abs(points_[i * dim + k] - centre_[k]));
+  return static_cast<double>(largest);
 }
 
 template <class Real>
-void LiveSet<Real>::scatter(const std::vector<Real>& rows, std::int64_t width, Real* out) const {
+void LiveSet<Real>::scatter(const Real* rows, std::int64_t width, Real* out) const {
   if (count_ == total_) {
-    std::copy_n(rows.data(), count_ * width, out);
+    if (rows != out) std::copy_n(rows, count_ * width, out);
     return;
   }
   std::fill_n(out, total_ * width, Real(0));
   for (std::int64_t i = 0; i < count_; ++i)
-    std::copy_n(rows.data() + i * width, width, out + rows_[i] * width);
+    std::copy_n(rows + i * width, width, out + rows_[i] * width);
+}
+
+template <class Real>
+Real* LiveSet<Real>::room_for(std::int64_t width, Real* out, std::vector<Real>& room) const {
+  if (count_ == total_) {
+    std::fill_n(out, count_ * width, Real(0));
+    return out;
+  }
+  room.assign(count_ * width, Real(0));
+  return room.data();
 }
 
 template class LiveSet<float>;

@@ -20,10 +20,8 @@ class LiveSet {
   /// and cut there.
   const Real* points() const { return points_; }
   const Real* centre() const { return centre_.data(); }
-  /// Σ_i a_iᵀ(x_i - centre) in float64.
-  double inner_with_points(const Real* rows) const;
   /// The largest |x_i - centre| of a coordinate.
-  double spread() const { return spread_; }
+  double spread() const;
   const Real* score() const { return score_; }
   Real beta() const { return beta_; }
   Real scale() const { return Real(1) / static_cast<Real>(count_); }
@@ -31,7 +29,9 @@ class LiveSet {
   /// The live rows of (M, width), which are copied to `room` where some are dropped.
   const Real* gather(const Real* rows, std::int64_t width, std::vector<Real>& room) const;
   /// Puts rows (count, width) where they belong in (M, width), zero elsewhere.
-  void scatter(const std::vector<Real>& rows, std::int64_t width, Real* out) const;
+  void scatter(const Real* rows, std::int64_t width, Real* out) const;
+  /// Where to compute rows that scatter() puts into `out`: there, or in `room`; zero.
+  Real* room_for(std::int64_t width, Real* out, std::vector<Real>& room) const;
 
  private:
   std::vector<std::int64_t> rows_;
@@ -40,7 +40,6 @@ class LiveSet {
   std::vector<Real> centre_;
   const Real* points_;
   const Real* score_;
-  double spread_;
   std::int64_t count_;
   std::int64_t total_;
   Real beta_;

@@ -47,7 +47,10 @@ ParticleSums composed_sums(const ParticleInputs& in, Wanted wanted) {
 }
 
 cuda::Particles cuda_particles(const ParticleInputs& in) {
-  return {in.points, in.score, in.beta, live_count(in).reciprocal(), in.alive};
+  const double farthest =
+      in.points.scalar_type() == at::kFloat ? kFarthest<float> : kFarthest<double>;
+  return {in.points, in.score, in.beta.clamp(1 / farthest, farthest), live_count(in).reciprocal(),
+          in.alive};
 }
 
 ParticleSums cuda_sums(const ParticleInputs& in, Wanted wanted) {
@@ -162,10 +165,7 @@ class ParticleFunction : public torch::autograd::Function<ParticleFunction> {
 
 ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, const char* what) {
   const PairInputs pairs = pair_inputs(support, {}, support.points, what);
-  const double farthest =
-      pairs.points.scalar_type() == at::kFloat ? kFarthest<float> : kFarthest<double>;
-  ParticleInputs in{
-      pairs.points, pairs.score, pairs.beta.clamp(1 / farthest, farthest), pairs.alive, {}};
+  ParticleInputs in{pairs.points, pairs.score, pairs.beta, pairs.alive, {}};
   if (!vectors.defined()) return in;
   const auto sizes = support.points.sizes(), given = vectors.sizes();
   const bool one = given == sizes;

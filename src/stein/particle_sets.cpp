@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "beta_gradient.hpp"
@@ -79,27 +80,28 @@ class SetPass {
         beta_wanted_(in.beta.requires_grad()) {}
 
   void sum(const ParticleSums& out, const Tensor& vectors, const Tensor& transposed) {
-    const std::int64_t n = live_.count(), wide = n * sizes_.dim;
-    const bool probing = vectors.defined() && (out.products.defined() || transposed.defined());
-    const std::int64_t probes = probing ? sizes_.probes : 0;
-    std::vector<Real> velocity(out.velocity.defined() ? wide : 0), kernel(n), trace(n);
-    std::vector<Real> products(probes * wide), gathered(probes * wide);
+    const Tensor& products = transposed.defined() ? transposed : out.products;
+    const bool probing = vectors.defined() && products.defined();
+    const std::int64_t n = live_.count(), probes = probing ? sizes_.probes : 0;
+    std::vector<Real> room[3], probe_room, gathered(probes * n * sizes_.dim);
     for (std::int64_t p = 0; p < probes; ++p) gather_probe(vectors, p, gathered);
+    probe_room.assign(gathered.size(), Real(0));
+    Real* sums = probe_room.data();
     PassSums<Real> rows{live_.points(),
                         n,
-                        out.velocity.defined() ? velocity.data() : nullptr,
-                        out.kernel.defined() ? kernel.data() : nullptr,
-                        out.trace.defined() ? trace.data() : nullptr,
+                        room_for(out.velocity, sizes_.dim, room[0]),
+                        room_for(out.kernel, 1, room[1]),
+                        room_for(out.trace, 1, room[2]),
                         probes,
                         gathered.data(),
-                        out.products.defined() ? products.data() : nullptr,
-                        transposed.defined() ? products.data() : nullptr};
+                        transposed.defined() ? nullptr : sums,
+                        transposed.defined() ? sums : nullptr};
+    if (probes == 0) rows.products = rows.transposed = nullptr;
     accumulate(rows, {live_.points(), live_.score(), n, 0}, scalars_);
-    put(velocity, out.velocity, sizes_.dim);
-    put(kernel, out.kernel, 1);
-    put(trace, out.trace, 1);
-    for (std::int64_t p = 0; p < probes; ++p)
-      put_probe(products, p, transposed.defined() ? transposed : out.products);
+    put(rows.velocity, out.velocity, sizes_.dim);
+    put(rows.kernel, out.kernel, 1);
+    put(rows.trace, out.trace, 1);
+    for (std::int64_t p = 0; p < probes; ++p) put_probe(sums, p, products);
   }
 
   // Gradients; returns that of β.
@@ -120,15 +122,22 @@ class SetPass {
     const Real* all = data<Real>(tensor) + (probe * sizes_.sets + set_) * width;
     std::copy_n(live_.gather(all, sizes_.dim, room), wide, out.begin() + probe * wide);
   }
-  void put(const std::vector<Real>& values, const Tensor& out, std::int64_t width) const {
+  // Where to compute what put() puts into a tensor; null where there is none.
+  Real* room_for(const Tensor& out, std::int64_t width, std::vector<Real>& room) const {
+    if (!out.defined()) return nullptr;
+    return live_.room_for(width, of_set<Real>(out, set_, sizes_.count * width), room);
+  }
+  void put(const Real* values, const Tensor& out, std::int64_t width) const {
     if (out.defined()) live_.scatter(values, width, of_set<Real>(out, set_, sizes_.count * width));
   }
-  void put_probe(const std::vector<Real>& values, std::int64_t probe, const Tensor& out) const {
+  void put_probe(const Real* values, std::int64_t probe, const Tensor& out) const {
     const std::int64_t wide = live_.count() * sizes_.dim;
-    const auto begin = values.begin() + probe * wide;
-    live_.scatter(std::vector<Real>(begin, begin + wide), sizes_.dim,
+    live_.scatter(values + probe * wide, sizes_.dim,
                   data<Real>(out) + (probe * sizes_.sets + set_) * sizes_.count * sizes_.dim);
   }
+  // What the sums gain when points, scores and β are stretched (3c), without the pair of a particle
+  // with itself: ⟨x̄, x⟩ - ⟨s̄, s⟩ + ⟨F̄, F⟩.
+  double stretch(const PassUpstream<Real>& up, const Real* x_grad, const Real* score_grad) const;
 
   Sizes sizes_;
   std::int64_t set_;
@@ -137,13 +146,34 @@ class SetPass {
   bool beta_wanted_;
 };
 
-// Σ_k a_k b_k in float64.
+constexpr std::int64_t kPartial = 8;  // sums side by side, which the compiler puts into vectors
+
+// Σ_k a_k b_k in float64; zero for a null.
 template <class Real>
 double inner(const Real* a, const Real* b, std::int64_t n) {
-  double sum = 0;
+  double sums[kPartial] = {};
   for (std::int64_t k = 0; a != nullptr && k < n; ++k)
-    sum += static_cast<double>(a[k]) * static_cast<double>(b[k]);
-  return sum;
+    sums[k % kPartial] += static_cast<double>(a[k]) * static_cast<double>(b[k]);
+  return std::accumulate(sums, sums + kPartial, 0.0);
+}
+
+template <class Real>
+double SetPass<Real>::stretch(const PassUpstream<Real>& up,
+                              const Real* x_grad,
+                              const Real* score_grad) const {
+  const std::int64_t dim = sizes_.dim;
+  const double scale = static_cast<double>(scalars_.scale);
+  std::vector<double> sums(dim, 0.0);  // by coordinate
+  for (std::int64_t i = 0; i < live_.count(); ++i) {
+    for (std::int64_t k = 0; k < dim; ++k) {
+      const std::int64_t at = i * dim + k;
+      const double upward = up.velocity_grad[at], score = up.score[at];
+      const double point = static_cast<double>(up.points[at]) - scalars_.centre[k];
+      sums[k] += x_grad[at] * point + upward * (up.velocity[at] - scale * score) -
+                 (score_grad[at] - scale * upward) * score;
+    }
+  }
+  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 template <class Real>
@@ -153,7 +183,7 @@ Real SetPass<Real>::differentiate_set(const ParticleSums& sums,
                                       const ParticleGradients& out) {
   const std::int64_t n = live_.count(), dim = sizes_.dim, wide = n * dim;
   const std::int64_t probes = upstream.products.defined() ? sizes_.probes : 0;
-  std::vector<Real> room[5], x(wide), s(wide), v(probes * wide);
+  std::vector<Real> room[5], x_room, score_room, v(probes * wide);
   std::vector<Real> probe(probes * wide), product_grad(probes * wide), product(probes * wide);
   for (std::int64_t p = 0; p < probes; ++p) {
     gather_probe(vectors, p, probe);
@@ -170,25 +200,23 @@ Real SetPass<Real>::differentiate_set(const ParticleSums& sums,
                               probes,
                               probe.data(),
                               product_grad.data()};
-  differentiate(up, scalars_, {x.data(), s.data(), v.data()});
-  put(x, out.points, dim);
-  put(s, out.score, dim);
-  for (std::int64_t p = 0; p < probes; ++p) put_probe(v, p, out.vectors);
+  Real *x_grad = room_for(out.points, dim, x_room),
+       *score_grad = room_for(out.score, dim, score_room);
+  differentiate(up, scalars_, {x_grad, score_grad, v.data()});
+  put(x_grad, out.points, dim);
+  put(score_grad, out.score, dim);
+  for (std::int64_t p = 0; p < probes; ++p) put_probe(v.data(), p, out.vectors);
+  if (!beta_wanted_) return Real(0);
   // Points farther than this from their mean, in bandwidths, leave too little to homogeneity.
   constexpr double kFarOut = sizeof(Real) == 4 ? 30 : 1000;
-  if (beta_wanted_ && !(live_.spread() * std::sqrt(static_cast<double>(scalars_.beta)) < kFarOut))
+  if (!(live_.spread() * std::sqrt(static_cast<double>(scalars_.beta)) < kFarOut))
     return static_cast<Real>(beta_gradient(up, scalars_));
-  // The sums are homogeneous, (3c); the pair of a particle with itself takes no part.
-  double stretch = live_.inner_with_points(x.data());
-  for (std::int64_t k = 0; k < wide; ++k) {
-    const double upward = up.velocity_grad[k], score = live_.score()[k];
-    stretch += upward * (up.velocity[k] - static_cast<double>(scalars_.scale) * score);
-    stretch -= (s[k] - static_cast<double>(scalars_.scale) * upward) * score;
-  }
   const Real* trace = rows(upstream.trace.defined() ? sums.trace : Tensor(), 1, room[4]);
-  stretch += 2 * inner(up.trace_grad, trace, n);
-  stretch += 2 * inner(probes > 0 ? product_grad.data() : nullptr, product.data(), probes * wide);
-  return static_cast<Real>(stretch / (2 * static_cast<double>(scalars_.beta)));
+  const Real* products = probes > 0 ? product_grad.data() : nullptr;
+  const double sum =
+      stretch(up, x_grad, score_grad) +
+      2 * (inner(up.trace_grad, trace, n) + inner(products, product.data(), probes * wide));
+  return static_cast<Real>(sum / (2 * static_cast<double>(scalars_.beta)));
 }
 
 template <class Real>

@@ -52,17 +52,6 @@ ERGON_ISA void gather_upstream(const PackedUpstream<Real>& p,
   gather_numbers(p.trace, t, Real(0), t.trace);
 }
 
-template <class Real, int kVectors>
-ERGON_ISA void scatter_tile(const VectorOf<Real>* tile,
-                            const GradientTile<Real, kVectors>& t,
-                            std::int64_t dim,
-                            Real* out) {
-  constexpr std::int64_t kLanes = kVectors * Lanes<Real>::kCount;
-  const Real* in = reinterpret_cast<const Real*>(tile);
-  for (std::int64_t lane = 0; lane < t.base.count; ++lane)
-    for (std::int64_t k = 0; k < dim; ++k) out[lane * dim + k] = in[k * kLanes + lane];
-}
-
 // By differences, from gathering to storing.
 template <class Real, int kVectors>
 ERGON_ISA void directly(const PackedUpstream<Real>& p,
@@ -88,11 +77,11 @@ ERGON_ISA void directly(const PackedUpstream<Real>& p,
                                 products.upward + k * wide);
   }
   differentiate_by_differences(p, u, s, products, t);
-  scatter_tile(t.point_sum, t, s.dim, out.points + at);
-  scatter_tile(t.mixed_sum, t, s.dim, out.score + at);
+  scatter_lanes<Real, kVectors, false>(t.point_sum, t.base.count, s.dim, out.points + at);
+  scatter_lanes<Real, kVectors, false>(t.mixed_sum, t.base.count, s.dim, out.score + at);
   for (std::int64_t k = 0; k < u.probes; ++k)
-    scatter_tile(products.vectors_grad + k * wide, t, s.dim,
-                 out.vectors + k * u.count * s.dim + at);
+    scatter_lanes<Real, kVectors, false>(products.vectors_grad + k * wide, t.base.count, s.dim,
+                                         out.vectors + k * u.count * s.dim + at);
 }
 
 // Where a factor overflowed, a κ of zero times it is NaN.
@@ -123,8 +112,10 @@ ERGON_ISA void backward_tile(const PackedUpstream<Real>& p,
   if (!done || !finite_gradients(t, s.dim)) {
     directly(p, u, s, out, t, arena);
   } else if (few) {
-    scatter_tile(t.point_sum, t, s.dim, out.points + tile.first * s.dim);
-    scatter_tile(t.mixed_sum, t, s.dim, out.score + tile.first * s.dim);
+    scatter_lanes<Real, kVectors, false>(t.point_sum, t.base.count, s.dim,
+                                         out.points + tile.first * s.dim);
+    scatter_lanes<Real, kVectors, false>(t.mixed_sum, t.base.count, s.dim,
+                                         out.score + tile.first * s.dim);
   } else {
     store_gradients(p, u, s, out, t);
   }

@@ -93,18 +93,6 @@ ERGON_ISA void contract(PassScalars<Real> s, std::int64_t probes, RowTile<Real, 
   }
 }
 
-// to[lane][k] += tile[k][lane].
-template <class Real, int kVectors>
-ERGON_ISA void add_tile(const VectorOf<Real>* tile,
-                        std::int64_t count,
-                        std::int64_t dim,
-                        Real* to) {
-  constexpr std::int64_t kLanes = kVectors * Lanes<Real>::kCount;
-  const Real* in = reinterpret_cast<const Real*>(tile);
-  for (std::int64_t lane = 0; lane < count; ++lane)
-    for (std::int64_t k = 0; k < dim; ++k) to[lane * dim + k] += in[k * kLanes + lane];
-}
-
 // Where a factor overflowed, a κ of zero times it is NaN.
 template <class Real, int kVectors>
 ERGON_ISA bool finite_sums(const RowTile<Real, kVectors>& t,
@@ -137,7 +125,7 @@ ERGON_ISA void store_sums(const PackedColumns<Real>& c,
                           RowTile<Real, kVectors>& t) {
   const std::int64_t dim = s.dim;
   if (rows.velocity != nullptr) {
-    add_tile<Real, kVectors>(t.velocity, t.count, dim, rows.velocity + t.first * dim);
+    scatter_lanes<Real, kVectors, true>(t.velocity, t.count, dim, rows.velocity + t.first * dim);
     for (std::int64_t i = t.first; c.first_same >= 0 && i < t.first + t.count; ++i) {
       if (c.first_same + i >= c.count) break;
       for (std::int64_t k = 0; k < dim; ++k)
@@ -155,9 +143,9 @@ ERGON_ISA void store_sums(const PackedColumns<Real>& c,
   for (std::int64_t p = 0; p < rows.probes; ++p) {
     const std::int64_t out = (p * rows.count + t.first) * dim, in = p * dim * kVectors;
     if (t.products != nullptr)
-      add_tile<Real, kVectors>(t.products + in, t.count, dim, rows.products + out);
+      scatter_lanes<Real, kVectors, true>(t.products + in, t.count, dim, rows.products + out);
     if (t.transposed != nullptr)
-      add_tile<Real, kVectors>(t.transposed + in, t.count, dim, rows.transposed + out);
+      scatter_lanes<Real, kVectors, true>(t.transposed + in, t.count, dim, rows.transposed + out);
   }
 }
 

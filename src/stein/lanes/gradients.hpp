@@ -7,63 +7,6 @@
 namespace ergon::stein::ERGON_LANES_NAMESPACE {
 namespace {
 
-inline std::int64_t upstream_numbers(std::int64_t count, std::int64_t dim) {
-  return 9 * panel_numbers(count, dim) + 5 * groups(count) * kGroup;
-}
-
-template <class Real>
-ERGON_ISA void pack_mixed(const PassUpstream<Real>& u,
-                          PassScalars<Real> s,
-                          const PackedUpstream<Real>& p) {
-  const Real exponent = Real(-0.5 / kLogTwo) * s.beta;
-  for (std::int64_t j = 0; j < u.count; ++j) {
-    const Real *x = p.points + j * s.dim, *score = u.score + j * s.dim;
-    const Real* velocity = u.velocity_grad + j * s.dim;
-    const Real trace = u.trace_grad != nullptr ? s.scale * u.trace_grad[j] : Real(0);
-    Real norm = 0, upward = 0, moment = 0, overflow = 0;
-    for (std::int64_t k = 0; k < s.dim; ++k) {
-      Real &h = p.pull[j * s.dim + k], &mixed = p.mixed[j * s.dim + k];
-      p.upward[j * s.dim + k] = s.scale * velocity[k];
-      h = score[k] - s.beta * x[k];
-      mixed = s.scale * velocity[k] - s.beta * trace * x[k];
-      norm += x[k] * x[k];
-      upward += velocity[k] * x[k];
-      moment += score[k] * x[k];
-      overflow += (h + mixed) * Real(0);
-    }
-    const Real spread = Real(0.5) * s.beta * s.beta * norm;
-    p.offset[j] = overflow == 0 ? exponent * norm : -__builtin_inf();
-    p.trace[j] = trace;
-    p.kernel[j] = u.kernel_grad != nullptr ? s.scale * u.kernel_grad[j] : Real(0);
-    p.own[j] = s.beta * s.scale * upward + p.kernel[j] + trace * (s.beta * Real(s.dim) - spread);
-    p.cross[j] = s.beta * moment - spread;
-  }
-}
-
-template <class Real>
-ERGON_ISA PackedUpstream<Real> pack_upstream(const PassUpstream<Real>& u,
-                                             PassScalars<Real> s,
-                                             Real* memory) {
-  const std::int64_t panel = panel_numbers(u.count, s.dim), padded = groups(u.count) * kGroup;
-  PackedUpstream<Real> p;
-  p.inner_both = memory;
-  memory += 2 * panel;
-  Real** panels[] = {&p.inner_points, &p.outer_mixed, &p.outer_points,
-                     &p.pull,         &p.mixed,       &p.upward};
-  for (Real** taken : panels) *taken = memory, memory += panel;
-  Real** numbers[] = {&p.offset, &p.own, &p.cross, &p.trace, &p.kernel};
-  for (Real** taken : numbers) *taken = memory, memory += padded;
-  p.points = centred_rows(u.points, s.centre, u.count, s.dim, memory);
-  pack_mixed(u, s, p);
-  const std::int64_t group = s.dim * kGroup;
-  pack_rows(p.points, u.count, s.dim, group, p.inner_points);
-  pack_rows(p.pull, u.count, s.dim, 2 * group, p.inner_both);
-  pack_rows(p.mixed, u.count, s.dim, 2 * group, p.inner_both + group);
-  pack_columns(p.mixed, u.count, s.dim, p.outer_mixed);
-  pack_columns(p.points, u.count, s.dim, p.outer_points);
-  return p;
-}
-
 // A tile of rows of a backward pass; arrays are [dim][kVectors].
 template <class Real, int kVectors>
 struct GradientTile {

@@ -17,61 +17,6 @@ constexpr Real kRounding = sizeof(Real) == 4 ? Real(1e-5) : Real(1e-13);
 template <class Real>
 constexpr Real kFar = sizeof(Real) == 4 ? Real(1e38) : Real(1e300);
 
-inline std::int64_t panel_numbers(std::int64_t count, std::int64_t dim) {
-  return groups(count) * kGroup * groups(dim) * kGroup;
-}
-
-// Numbers of memory that pack() takes.
-inline std::int64_t packed_numbers(std::int64_t count, std::int64_t dim, bool transposed) {
-  return (transposed ? 6 : 4) * panel_numbers(count, dim) + 2 * groups(count) * kGroup;
-}
-
-template <class Real>
-ERGON_ISA void pack_pull(const PassColumns<Real>& c,
-                         PassScalars<Real> s,
-                         PackedColumns<Real>& p,
-                         const Real* points,
-                         Real* pull) {
-  const Real exponent = Real(-0.5 / kLogTwo) * s.beta;
-  for (std::int64_t j = 0; j < c.count; ++j) {
-    const Real *x = points + j * s.dim, *score = c.score + j * s.dim;
-    Real* h = pull + j * s.dim;
-    Real norm = 0, moment = 0, overflow = 0;
-    for (std::int64_t k = 0; k < s.dim; ++k) {
-      h[k] = s.scale * (score[k] - s.beta * x[k]);
-      norm += x[k] * x[k];
-      moment += h[k] * x[k];
-      overflow += h[k] * Real(0);
-    }
-    p.offset[j] = overflow == 0 ? exponent * norm : -__builtin_inf();
-    p.moment[j] = moment + Real(0.5) * s.scale * s.beta * norm;
-  }
-}
-
-template <class Real>
-ERGON_ISA PackedColumns<Real> pack(const PassColumns<Real>& c,
-                                   PassScalars<Real> s,
-                                   bool transposed,
-                                   Real* memory) {
-  const std::int64_t panel = panel_numbers(c.count, s.dim), padded = groups(c.count) * kGroup;
-  PackedColumns<Real> p{c.points, c.score, memory,  nullptr, nullptr,
-                        nullptr,  nullptr, nullptr, c.count, c.first_same};
-  p.outer_pull = p.inner_points + panel;
-  Real *pull = p.outer_pull + panel, *room = pull + panel;
-  p.offset = room + panel;
-  p.moment = p.offset + padded;
-  const Real* points = centred_rows(c.points, s.centre, c.count, s.dim, room);
-  pack_rows(points, c.count, s.dim, s.dim * kGroup, p.inner_points);
-  pack_pull(c, s, p, points, pull);
-  pack_columns(pull, c.count, s.dim, p.outer_pull);
-  if (!transposed) return p;
-  p.inner_pull = p.moment + padded;
-  p.outer_points = p.inner_pull + panel;
-  pack_rows(pull, c.count, s.dim, s.dim * kGroup, p.inner_pull);
-  pack_columns(points, c.count, s.dim, p.outer_points);
-  return p;
-}
-
 // A tile of rows first..first+count-1 and what is summed for it. Sums are [dim][kVectors].
 template <class Real, int kVectors>
 struct RowTile {

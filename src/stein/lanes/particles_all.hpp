@@ -3,6 +3,8 @@
 // needs arithmetic
 #include "tile.hpp"
 // needs tile
+#include "packing.hpp"
+// needs packing
 #include "particles.hpp"
 // needs particles
 #include "direct.hpp"

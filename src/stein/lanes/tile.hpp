@@ -140,10 +140,11 @@ template <class Real>
 ERGON_ISA void pack_rows(
     const Real* rows, std::int64_t count, std::int64_t dim, std::int64_t stride, Real* out) {
   for (std::int64_t first = 0; first < count; first += kGroup) {
-    for (std::int64_t r = 0; r < kGroup; ++r) {
-      const Real* row = rows + (first + r) * dim;
-      for (std::int64_t k = 0; k < dim; ++k)
-        out[k * kGroup + r] = first + r < count ? row[k] : Real(0);
+    const std::int64_t there = count - first < kGroup ? count - first : kGroup;
+    const Real* row = rows + first * dim;
+    for (std::int64_t k = 0; k < dim; ++k) {
+      for (std::int64_t r = 0; r < there; ++r) out[k * kGroup + r] = row[r * dim + k];
+      for (std::int64_t r = there; r < kGroup; ++r) out[k * kGroup + r] = Real(0);
     }
     out += stride;
   }
@@ -166,6 +167,28 @@ ERGON_ISA void pack_columns(const Real* rows, std::int64_t count, std::int64_t d
   }
 }
 
+// Numbers side by side in a row, at any address.
+template <class Real>
+ERGON_ISA ERGON_INLINE VectorOf<Real> load(const Real* from) {
+  VectorOf<Real> v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+template <class Real>
+ERGON_ISA ERGON_INLINE void store(VectorOf<Real> v, Real* to) {
+  __builtin_memcpy(to, &v, sizeof v);
+}
+template <class Real>
+ERGON_ISA ERGON_INLINE Real sum_of(VectorOf<Real> v) {
+  Real sum = 0;
+  ERGON_UNROLL
+  for (std::int64_t lane = 0; lane < Lanes<Real>::kCount; ++lane) sum += v[lane];
+  return sum;
+}
+
+// Rows and lanes are exchanged so many numbers of a row at a time, which stay in the cache.
+constexpr std::int64_t kTransposed = 16;
+
 // A tile of rows as lanes, [k][kVectors]; lanes beyond `count` are zero.
 template <class Real, int kVectors>
 ERGON_ISA void gather_tile(const Real* rows,
@@ -174,9 +197,32 @@ ERGON_ISA void gather_tile(const Real* rows,
                            VectorOf<Real>* tile) {
   constexpr std::int64_t kLanes = kVectors * Lanes<Real>::kCount;
   Real* out = reinterpret_cast<Real*>(tile);
-  for (std::int64_t lane = 0; lane < kLanes; ++lane)
-    for (std::int64_t k = 0; k < dim; ++k)
-      out[k * kLanes + lane] = lane < count ? rows[lane * dim + k] : Real(0);
+  for (std::int64_t first = 0; first < dim; first += kTransposed) {
+    const std::int64_t last = first + kTransposed < dim ? first + kTransposed : dim;
+    for (std::int64_t lane = 0; lane < count; ++lane)
+      for (std::int64_t k = first; k < last; ++k) out[k * kLanes + lane] = rows[lane * dim + k];
+    for (std::int64_t lane = count; lane < kLanes; ++lane)
+      for (std::int64_t k = first; k < last; ++k) out[k * kLanes + lane] = Real(0);
+  }
+}
+
+// to[lane][k] = or += tile[k][lane].
+template <class Real, int kVectors, bool kAdd>
+ERGON_ISA void scatter_lanes(const VectorOf<Real>* tile,
+                             std::int64_t count,
+                             std::int64_t dim,
+                             Real* to) {
+  constexpr std::int64_t kLanes = kVectors * Lanes<Real>::kCount;
+  const Real* in = reinterpret_cast<const Real*>(tile);
+  for (std::int64_t first = 0; first < dim; first += kTransposed) {
+    const std::int64_t last = first + kTransposed < dim ? first + kTransposed : dim;
+    for (std::int64_t lane = 0; lane < count; ++lane) {
+      for (std::int64_t k = first; k < last; ++k) {
+        Real& number = to[lane * dim + k];
+        number = kAdd ? number + in[k * kLanes + lane] : in[k * kLanes + lane];
+      }
+    }
+  }
 }
 
 // x - centre, (count, dim), in `room` where there is a centre.
