@@ -67,13 +67,20 @@ void require_matching(const Support& support, const Tensor& x, const char* what)
 
 }  // namespace
 
+void require_support(const Support& support,
+                     const Tensor& step_size,
+                     const Tensor& x,
+                     const char* what) {
+  require_matching(support, x, what);
+  require_expandable(support, step_size, leading(x), what);
+}
+
 PairInputs pair_inputs(const Support& support,
                        const Tensor& step_size,
                        const Tensor& x,
                        const char* what) {
-  require_matching(support, x, what);
+  require_support(support, step_size, x, what);
   const auto lead = leading(x);
-  require_expandable(support, step_size, lead, what);
   const auto type = x.scalar_type();
   PairInputs in;
   const std::int64_t sets = c10::multiply_integers(lead);

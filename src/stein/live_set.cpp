@@ -63,8 +63,7 @@ LiveSet<Real>::LiveSet(const ParticleInputs& in, std::int64_t set)
     std::fill(centre_.begin(), centre_.end(), Real(0));
   }
   score_ = gather(in.score.data_ptr<Real>() + at, dim, score_room_);
-  beta_ = in.beta.data_ptr<Real>()[set];
-  beta_ = std::min(std::max(beta_, 1 / kFarthest<Real>), kFarthest<Real>);
+  beta_ = precision_of(in.bandwidth.data_ptr<Real>()[set]);
 }
 
 template <class Real>

@@ -1,12 +1,21 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "particle_function.hpp"
+#include "particle_pass.hpp"
 
 /// One set of ParticleInputs as the tiled pass wants it: its live particles and their mean.
 namespace ergon::stein {
+
+/// β = 1/σ², cut to what the pass takes.
+template <class Real>
+Real precision_of(Real bandwidth) {
+  const Real beta = 1 / (bandwidth * bandwidth);
+  return std::min(std::max(beta, 1 / kFarthest<Real>), kFarthest<Real>);
+}
 
 /// Rows of one set. Where particles are dropped, `rows` are the places of the live ones.
 template <class Real>

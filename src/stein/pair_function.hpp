@@ -19,7 +19,14 @@ struct PairInputs {
   Tensor alive;   ///< (S, M) or undefined
 };
 
-/// Checks shapes, types and masks (InvalidInput names `what`) and flattens; an undefined
+/// Throws InvalidInput, naming `what`, unless shapes, types and mask fit together; an undefined
+/// step_size fits.
+void require_support(const Support& support,
+                     const Tensor& step_size,
+                     const Tensor& x,
+                     const char* what);
+
+/// Checks as require_support and flattens; an undefined
 /// step_size is zero.
 PairInputs pair_inputs(const Support& support,
                        const Tensor& step_size,

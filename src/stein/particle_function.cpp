@@ -28,19 +28,18 @@ Tensor masked(const Tensor& values, const Tensor& rows) {
 }
 
 Support support_of(const ParticleInputs& in) {
-  return {in.points, in.score, in.beta.pow(-0.5), in.alive};
+  return {in.points, in.score, in.bandwidth, in.alive};
 }
 
 // Of tensor operations, for other devices and derivatives beyond the first.
 ParticleSums composed_sums(const ParticleInputs& in, Wanted wanted) {
   const auto kernel = composed::kernel_matrix(support_of(in));
-  const Tensor count = kernel.count.squeeze(-1);  // (S, 1)
   const Tensor rows = in.alive, wide = rows.defined() ? rows.unsqueeze(-1) : rows;
   const auto both = composed::velocity_and_trace(kernel);
   ParticleSums out;
   out.velocity = masked(both.velocity, wide);
-  if (wanted.trace) out.trace = masked(both.drift_trace_sum / count, rows);
-  if (wanted.kernel) out.kernel = masked(kernel.off_row_sum.squeeze(-1) / count, rows);
+  if (wanted.trace) out.trace = masked(both.drift_trace_sum, rows);
+  if (wanted.kernel) out.kernel = masked(kernel.off_row_sum.squeeze(-1), rows);
   if (wanted.products)
     out.products = masked(composed::jacobian_vector_product(kernel, in.vectors), wide);
   return out;
@@ -49,8 +48,8 @@ ParticleSums composed_sums(const ParticleInputs& in, Wanted wanted) {
 cuda::Particles cuda_particles(const ParticleInputs& in) {
   const double farthest =
       in.points.scalar_type() == at::kFloat ? kFarthest<float> : kFarthest<double>;
-  return {in.points, in.score, in.beta.clamp(1 / farthest, farthest), live_count(in).reciprocal(),
-          in.alive};
+  return {in.points, in.score, in.bandwidth.pow(-2).clamp(1 / farthest, farthest),
+          live_count(in).reciprocal(), in.alive};
 }
 
 ParticleSums cuda_sums(const ParticleInputs& in, Wanted wanted) {
@@ -61,6 +60,20 @@ ParticleSums cuda_sums(const ParticleInputs& in, Wanted wanted) {
   return out;
 }
 
+// Kernel sums and traces of the passes are divided by the number of live particles, too.
+Tensor undivided(const Tensor& divided, const ParticleInputs& in) {
+  if (!divided.defined()) return divided;
+  if (in.alive.defined()) return divided * live_count(in).unsqueeze(-1);
+  return divided * static_cast<double>(in.points.size(1));
+}
+
+ParticleSums undivided(ParticleSums sums, const ParticleInputs& in) {
+  sums.kernel = undivided(sums.kernel, in);
+  sums.trace = undivided(sums.trace, in);
+  return sums;
+}
+
+// Kernel and trace divided as well.
 ParticleSums fused_sums(const ParticleInputs& in, Wanted wanted) {
   return on_cuda(in) ? cuda_sums(in, wanted) : cpu_sums(in, wanted);
 }
@@ -75,23 +88,23 @@ struct Upstream {
 variable_list composed_gradients(const ParticleInputs& in, const Upstream& up) {
   const ParticleSums sums = composed_sums(in, up.wanted);
   return graph_gradients({sums.velocity, sums.kernel, sums.trace, sums.products}, up.gradients,
-                         {in.points, in.score, in.beta, in.vectors});
+                         {in.points, in.score, in.bandwidth, in.vectors});
 }
 
 variable_list fused_gradients(const ParticleInputs& in,
                               const Upstream& up,
                               const ParticleSums& sums) {
   const auto contiguous = [](const Tensor& t) { return t.defined() ? t.contiguous() : t; };
-  ParticleSums grads{contiguous(up.gradients[0]), contiguous(up.gradients[1]),
-                     contiguous(up.gradients[2]), contiguous(up.gradients[3])};
+  ParticleSums grads{contiguous(up.gradients[0]), contiguous(undivided(up.gradients[1], in)),
+                     contiguous(undivided(up.gradients[2], in)), contiguous(up.gradients[3])};
   if (!grads.velocity.defined()) grads.velocity = at::zeros_like(in.points);
   if (!on_cuda(in)) {
     const ParticleGradients found = cpu_gradients(in, sums, grads);
-    return {found.points, found.score, found.beta, found.vectors};
+    return {found.points, found.score, found.bandwidth, found.vectors};
   }
   const auto found =
       cuda::backward(cuda_particles(in), {grads.velocity, grads.trace, grads.kernel});
-  return {found.points, found.score, found.beta, {}};
+  return {found.points, found.score, -2 * found.beta * in.bandwidth.pow(-3), {}};
 }
 
 constexpr std::int64_t kKernelFlag = 1, kTraceFlag = 2, kProductsFlag = 4;
@@ -128,18 +141,19 @@ class ParticleFunction : public torch::autograd::Function<ParticleFunction> {
   static variable_list forward(AutogradContext* context,
                                const Tensor& points,
                                const Tensor& score,
-                               const Tensor& beta,
+                               const Tensor& bandwidth,
                                const Tensor& vectors,
                                const std::vector<Tensor>& alive,
                                std::int64_t flags) {
     const at::NoGradGuard no_grad;
     const Wanted wanted = wanted_of(flags);
-    const ParticleSums sums = fused_sums({points, score, beta, alive[0], vectors}, wanted);
+    const ParticleInputs in{points, score, bandwidth, alive[0], vectors};
+    const ParticleSums sums = fused_sums(in, wanted);
     context->save_for_backward(
-        {points, score, beta, vectors, alive[0], sums.velocity, sums.trace, sums.products});
+        {points, score, bandwidth, vectors, alive[0], sums.velocity, sums.trace, sums.products});
     context->saved_data["flags"] = flags;
     context->set_materialize_grads(false);
-    return packed(sums);
+    return packed(undivided(sums, in));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
@@ -164,8 +178,25 @@ class ParticleFunction : public torch::autograd::Function<ParticleFunction> {
 }  // namespace
 
 ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, const char* what) {
-  const PairInputs pairs = pair_inputs(support, {}, support.points, what);
-  ParticleInputs in{pairs.points, pairs.score, pairs.beta, pairs.alive, {}};
+  require_support(support, {}, support.points, what);
+  const auto& points = support.points;
+  const auto lead = points.sizes().slice(0, points.dim() - 2);
+  const std::int64_t sets = c10::multiply_integers(lead), count = points.size(-2);
+  const auto flat = [](const Tensor& t, at::IntArrayRef shape) {  // without a needless graph node
+    return (t.sizes() == shape ? t : t.reshape(shape)).contiguous();
+  };
+  ParticleInputs in;
+  in.points = flat(points, {sets, count, points.size(-1)});
+  in.score = flat(support.score, in.points.sizes());
+  const Tensor bandwidth = support.bandwidth.to(points.scalar_type());
+  in.bandwidth = flat(bandwidth.sizes() == lead ? bandwidth : bandwidth.expand(lead), {sets});
+  if (support.alive.defined()) {
+    std::vector<std::int64_t> shape(lead.begin(), lead.end());
+    shape.push_back(count);
+    in.alive = flat(support.alive.expand(shape), {sets, count});
+    require(in.alive.any(-1).all().item<bool>(),
+            "{}: a set has no live particle; leave such sets out", what);
+  }
   if (!vectors.defined()) return in;
   const auto sizes = support.points.sizes(), given = vectors.sizes();
   const bool one = given == sizes;
@@ -189,7 +220,7 @@ Tensor live_count(const ParticleInputs& in) {
 
 bool records_graph(const ParticleInputs& in) {
   return at::GradMode::is_enabled() &&
-         (in.points.requires_grad() || in.score.requires_grad() || in.beta.requires_grad() ||
+         (in.points.requires_grad() || in.score.requires_grad() || in.bandwidth.requires_grad() ||
           (in.vectors.defined() && in.vectors.requires_grad()));
 }
 
@@ -197,11 +228,11 @@ ParticleSums particle_sums(const ParticleInputs& in, Wanted wanted) {
   if (!in.points.is_cpu() && !on_cuda(in)) return composed_sums(in, wanted);
   if (!records_graph(in)) {
     const at::NoGradGuard no_grad;
-    return fused_sums(in, wanted);
+    return undivided(fused_sums(in, wanted), in);
   }
   const Tensor vectors =
       wanted.products ? in.vectors : at::empty({0}, in.points.options().requires_grad(false));
-  const auto list = ParticleFunction::apply(in.points, in.score, in.beta, vectors,
+  const auto list = ParticleFunction::apply(in.points, in.score, in.bandwidth, vectors,
                                             std::vector<Tensor>{in.alive}, flags_of(wanted));
   const auto all = unpacked(list, wanted);
   return {all[0], all[1], all[2], all[3]};

@@ -12,11 +12,11 @@ namespace ergon::stein {
 
 /// Particles with the leading dimensions flattened to one: (S, ...).
 struct ParticleInputs {
-  Tensor points;   ///< (S, M, D)
-  Tensor score;    ///< (S, M, D)
-  Tensor beta;     ///< (S)        1/σ²
-  Tensor alive;    ///< (S, M) or undefined
-  Tensor vectors;  ///< (P, S, M, D) or undefined
+  Tensor points;     ///< (S, M, D)
+  Tensor score;      ///< (S, M, D)
+  Tensor bandwidth;  ///< (S)
+  Tensor alive;      ///< (S, M) or undefined
+  Tensor vectors;    ///< (P, S, M, D) or undefined
 };
 
 /// Checks shapes, types and masks (InvalidInput names `what`) and flattens. vectors: (..., M, D),
@@ -30,9 +30,10 @@ struct Wanted {
   bool products = false;
 };
 
-/// Each divided by the number of live particles, zero in the rows of dropped ones; undefined where
-/// not wanted. Differentiable in points, score, beta and vectors, to every order (beyond the first
-/// through the composed form).
+/// The velocity and the products are divided by the number of live particles, kernel and trace are
+/// not; all zero in the rows of dropped ones, and undefined where not wanted. Differentiable in
+/// points, score, bandwidth and vectors, to every order (beyond the first through the composed
+/// form).
 struct ParticleSums {
   Tensor velocity;  ///< (S, M, D)     (2)
   Tensor kernel;    ///< (S, M)        Σ_{j≠i} κ

@@ -50,22 +50,38 @@ void over_lanes(std::int64_t sets, const Body& body) {
   });
 }
 
-// Scales of the small sets, 1/M each.
+// β and 1/M of the small sets.
 template <class Real>
-SmallSetsInput<Real> small_input(const ParticleInputs& in, const std::vector<Real>& scale) {
+struct SmallNumbers {
+  std::vector<Real> beta;
+  std::vector<Real> scale;
+};
+template <class Real>
+SmallSetsInput<Real> small_input(const ParticleInputs& in, const SmallNumbers<Real>& numbers) {
   const Sizes n = sizes_of(in);
   return {data<Real>(in.points),
           data<Real>(in.score),
-          data<Real>(in.beta),
-          scale.data(),
+          numbers.beta.data(),
+          numbers.scale.data(),
           n.sets,
           n.count,
           n.dim};
 }
 template <class Real>
-std::vector<Real> small_scale(const ParticleInputs& in) {
+SmallNumbers<Real> small_numbers(const ParticleInputs& in) {
   const Sizes n = sizes_of(in);
-  return std::vector<Real>(n.sets, Real(1) / static_cast<Real>(n.count));
+  SmallNumbers<Real> numbers{std::vector<Real>(n.sets),
+                             std::vector<Real>(n.sets, Real(1) / static_cast<Real>(n.count))};
+  const Real* bandwidth = data<Real>(in.bandwidth);
+  for (std::int64_t set = 0; set < n.sets; ++set) numbers.beta[set] = precision_of(bandwidth[set]);
+  return numbers;
+}
+
+// The gradient by σ from that by β = 1/σ², zero where β was cut.
+template <class Real>
+Real bandwidth_gradient(Real bandwidth, Real beta_gradient) {
+  const Real beta = 1 / (bandwidth * bandwidth);
+  return precision_of(bandwidth) == beta ? -2 * beta_gradient * beta / bandwidth : Real(0);
 }
 
 // The sums of one set of live particles. Sums of dropped ones are zero.
@@ -77,7 +93,7 @@ class SetPass {
         set_(set),
         live_(in, set),
         scalars_{sizes_.dim, live_.beta(), live_.scale(), live_.centre()},
-        beta_wanted_(in.beta.requires_grad()) {}
+        beta_wanted_(in.bandwidth.requires_grad()) {}
 
   void sum(const ParticleSums& out, const Tensor& vectors, const Tensor& transposed) {
     const Tensor& products = transposed.defined() ? transposed : out.products;
@@ -226,7 +242,7 @@ void sum_sets(const ParticleInputs& in, const ParticleSums& out) {
                   [&](std::int64_t set) { SetPass<Real>(in, set).sum(out, in.vectors, {}); });
     return;
   }
-  const auto scale = small_scale<Real>(in);
+  const auto numbers = small_numbers<Real>(in);
   const SmallSetsForward<Real> forward{data<Real>(out.velocity),
                                        data<Real>(out.kernel),
                                        data<Real>(out.trace),
@@ -236,18 +252,18 @@ void sum_sets(const ParticleInputs& in, const ParticleSums& out) {
                                        data<Real>(in.vectors),
                                        data<Real>(out.products)};
   over_lanes<Real>(in.points.size(0), [&](std::int64_t begin, std::int64_t end) {
-    small_sets<Real>().forward(small_input<Real>(in, scale), forward, begin, end);
+    small_sets<Real>().forward(small_input<Real>(in, numbers), forward, begin, end);
   });
 }
 
 template <class Real>
 void small_norms(const ParticleInputs& in, const Tensor& hessian, const Tensor& out) {
-  const auto scale = small_scale<Real>(in);
+  const auto numbers = small_numbers<Real>(in);
   SmallSetsForward<Real> forward{};
   forward.hessian = data<Real>(hessian);
   forward.frobenius = data<Real>(out);
   over_lanes<Real>(in.points.size(0), [&](std::int64_t begin, std::int64_t end) {
-    small_sets<Real>().forward(small_input<Real>(in, scale), forward, begin, end);
+    small_sets<Real>().forward(small_input<Real>(in, numbers), forward, begin, end);
   });
 }
 
@@ -256,20 +272,24 @@ void differentiate_sets(const ParticleInputs& in,
                         const ParticleSums& sums,
                         const ParticleSums& upstream,
                         const ParticleGradients& out) {
+  const Real* bandwidth = data<Real>(in.bandwidth);
+  Real* bandwidth_grad = data<Real>(out.bandwidth);  // of small sets that by β at first
   if (!side_by_side<Real>(in) || upstream.products.defined()) {
     parallel_over(in.points.size(0), [&](std::int64_t set) {
-      data<Real>(out.beta)[set] =
-          SetPass<Real>(in, set).differentiate_set(sums, upstream, in.vectors, out);
+      const Real slope = SetPass<Real>(in, set).differentiate_set(sums, upstream, in.vectors, out);
+      bandwidth_grad[set] = bandwidth_gradient(bandwidth[set], slope);
     });
     return;
   }
-  const auto scale = small_scale<Real>(in);
+  const auto numbers = small_numbers<Real>(in);
   const SmallSetsBackward<Real> backward{data<Real>(upstream.velocity), data<Real>(upstream.trace),
                                          data<Real>(upstream.kernel),   data<Real>(out.points),
-                                         data<Real>(out.score),         data<Real>(out.beta)};
+                                         data<Real>(out.score),         bandwidth_grad};
   over_lanes<Real>(in.points.size(0), [&](std::int64_t begin, std::int64_t end) {
-    small_sets<Real>().backward(small_input<Real>(in, scale), backward, begin, end);
+    small_sets<Real>().backward(small_input<Real>(in, numbers), backward, begin, end);
   });
+  for (std::int64_t set = 0; set < in.points.size(0); ++set)
+    bandwidth_grad[set] = bandwidth_gradient(bandwidth[set], bandwidth_grad[set]);
 }
 
 }  // namespace
@@ -325,7 +345,7 @@ ParticleGradients cpu_gradients(const ParticleInputs& in,
   const auto options = in.points.options().requires_grad(false);
   ParticleGradients out{at::empty(in.points.sizes(), options),
                         at::empty(in.points.sizes(), options),
-                        at::empty(in.beta.sizes(), options),
+                        at::empty(in.bandwidth.sizes(), options),
                         {}};
   if (upstream.products.defined()) out.vectors = at::empty(in.vectors.sizes(), options);
   if (in.points.scalar_type() == at::kDouble) {

@@ -21,10 +21,10 @@ Tensor cpu_transposed_products(const ParticleInputs& inputs);
 /// Gradients by the outputs `upstream` (undefined: zero; velocity is wanted) of the sums `sums`, of
 /// which trace and products are needed where they have a gradient.
 struct ParticleGradients {
-  Tensor points;   ///< (S, M, D)
-  Tensor score;    ///< (S, M, D)
-  Tensor beta;     ///< (S)
-  Tensor vectors;  ///< (P, S, M, D), or undefined
+  Tensor points;     ///< (S, M, D)
+  Tensor score;      ///< (S, M, D)
+  Tensor bandwidth;  ///< (S)
+  Tensor vectors;    ///< (P, S, M, D), or undefined
 };
 ParticleGradients cpu_gradients(const ParticleInputs& inputs,
                                 const ParticleSums& sums,

@@ -7,9 +7,9 @@
 namespace ergon::stein {
 namespace {
 
-// (S, M) -> (..., M), times the number of live particles.
-Tensor undivided(const Tensor& values, const ParticleInputs& in, const Tensor& points) {
-  return (values * live_count(in).unsqueeze(-1)).reshape(points.sizes().slice(0, points.dim() - 1));
+// (S, M) -> (..., M).
+Tensor per_particle(const Tensor& values, const Tensor& points) {
+  return values.reshape(points.sizes().slice(0, points.dim() - 1));
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ VelocityAndTrace velocity_and_trace(const Support& particles) {
   wanted.trace = true;
   const ParticleSums sums = particle_sums(in, wanted);
   return {sums.velocity.reshape(particles.points.sizes()),
-          undivided(sums.trace, in, particles.points)};
+          per_particle(sums.trace, particles.points)};
 }
 
 VelocityTraceAndProducts velocity_trace_and_products(const Support& particles,
@@ -35,14 +35,14 @@ VelocityTraceAndProducts velocity_trace_and_products(const Support& particles,
   wanted.trace = wanted.products = true;
   const ParticleSums sums = particle_sums(in, wanted);
   return {sums.velocity.reshape(particles.points.sizes()),
-          undivided(sums.trace, in, particles.points), sums.products.reshape(vectors.sizes())};
+          per_particle(sums.trace, particles.points), sums.products.reshape(vectors.sizes())};
 }
 
 Tensor kernel_sums(const Support& particles) {
   const auto in = particle_inputs(particles, {}, "stein::kernel_sums");
   Wanted wanted;
   wanted.kernel = true;
-  const Tensor others = undivided(particle_sums(in, wanted).kernel, in, particles.points);
+  const Tensor others = per_particle(particle_sums(in, wanted).kernel, particles.points);
   return particles.alive.defined() ? others + particles.alive.to(others.scalar_type()) : others + 1;
 }
 
