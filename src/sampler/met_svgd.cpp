@@ -85,10 +85,9 @@ NormMethod norm_method(const SamplerOptions& options, const State& state) {
 
 // Whether the bound takes products A v, which come with velocity and trace in one pass.
 bool takes_norm_probes(const SamplerOptions& options, const State& state) {
-  return options.bound.bound == StepBound::kFrobenius ||
-                 options.bound.bound == StepBound::kEigenvalue
-             ? norm_method(options, state) == NormMethod::kHutchinson
-             : false;
+  const bool norm =
+      options.bound.bound == StepBound::kFrobenius || options.bound.bound == StepBound::kEigenvalue;
+  return norm && norm_method(options, state) == NormMethod::kHutchinson;
 }
 
 // Velocity, drift trace and, where the bound wants it, A v of fresh probes.

@@ -38,7 +38,9 @@ Tensor squared_distances(const Tensor& points) {
   const Tensor norm = points.pow(2).sum(-1, /*keepdim=*/true);  // (..., M, 1)
   const Tensor product = at::matmul(points, points.transpose(-1, -2));
   const Tensor off_diagonal = 1 - at::eye(points.size(-2), points.options());
-  return (norm + norm.transpose(-1, -2) - 2 * product).clamp_min(0) * off_diagonal;
+  const Tensor squared = norm + norm.transpose(-1, -2) - 2 * product;
+  const Tensor rounding = (squared.clamp_min(0) - squared).detach();  // keeps the gradient
+  return (squared + rounding) * off_diagonal;
 }
 
 KernelMatrix kernel_matrix(const Support& support) {

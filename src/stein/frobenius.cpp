@@ -18,19 +18,6 @@ namespace {
 constexpr char kWhat[] = "stein::frobenius_squared";
 constexpr std::int64_t kNumbers = 1 << 21;  // in an array of differences or Jacobians, kComposed
 
-// The Hessians with one leading dimension, (S, M, D, D), or undefined.
-Tensor checked_hessian(const Tensor& hessian, const Support& support, const PairInputs& in) {
-  if (!hessian.defined()) return {};
-  std::vector<std::int64_t> shape = support.points.sizes().vec();
-  shape.push_back(shape.back());
-  require(
-      hessian.sizes() == at::IntArrayRef(shape) && hessian.scalar_type() == in.points.scalar_type(),
-      "{}: the Hessians must be ({}) of the particles' type {}, got ({}) of {}", kWhat,
-      fmt::join(shape, ", "), c10::toString(in.points.scalar_type()),
-      fmt::join(hessian.sizes(), ", "), c10::toString(hessian.scalar_type()));
-  return hessian.reshape({-1, shape[shape.size() - 3], shape.back(), shape.back()}).contiguous();
-}
-
 template <class Real>
 Real* row_of(const Tensor& tensor, std::int64_t set) {
   return tensor.defined() ? tensor.data_ptr<Real>() + set * tensor.stride(0) : nullptr;
@@ -145,11 +132,23 @@ Tensor norms(const PairInputs& in, const Tensor& hessian, FrobeniusForm form) {
 
 }  // namespace
 
+Tensor checked_hessian(const Tensor& hessian, const Tensor& points) {
+  if (!hessian.defined()) return {};
+  std::vector<std::int64_t> shape = points.sizes().vec();
+  shape.push_back(shape.back());
+  require(
+      hessian.sizes() == at::IntArrayRef(shape) && hessian.scalar_type() == points.scalar_type(),
+      "{}: the Hessians must be ({}) of the particles' type {}, got ({}) of {}", kWhat,
+      fmt::join(shape, ", "), c10::toString(points.scalar_type()), fmt::join(hessian.sizes(), ", "),
+      c10::toString(hessian.scalar_type()));
+  return hessian.reshape({-1, shape[shape.size() - 3], shape.back(), shape.back()}).contiguous();
+}
+
 Tensor frobenius_squared_exact(const Support& support, const Tensor& hessian, FrobeniusForm form) {
   const at::NoGradGuard no_grad;
   PairInputs in = pair_inputs(support, {}, support.points, kWhat);
   in.beta = in.beta.clamp_max(in.beta.scalar_type() == at::kDouble ? 1e250 : 1e30);  // 0 · ∞
-  const Tensor checked = checked_hessian(hessian, support, in);
+  const Tensor checked = checked_hessian(hessian, support.points);
   return norms(in, checked, form).view(support.points.sizes().slice(0, support.points.dim() - 1));
 }
 

@@ -28,6 +28,11 @@ Tensor frobenius_squared_exact(const Support& support,
                                const Tensor& hessian,
                                FrobeniusForm form = FrobeniusForm::kAuto);
 
+/// The Hessians with one leading dimension, (S, M, D, D), or undefined; InvalidInput unless they
+/// are
+/// (..., M, D, D) of the points' type.
+Tensor checked_hessian(const Tensor& hessian, const Tensor& points);
+
 namespace internal {
 
 /// By (8a), (S, M) in float64, and whether its rounding error is surely below `tolerance`, (S, M)

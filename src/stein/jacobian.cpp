@@ -47,7 +47,7 @@ Tensor velocity_jacobian(const Support& particles, const Tensor& hessian) {
 Tensor jacobian_vector_product(const Support& particles,
                                const Tensor& vectors,
                                const Tensor& hessian_product) {
-  const auto in = particle_inputs(particles, vectors, "stein::jacobian_vector_product");
+  const auto in = product_inputs(particles, vectors, "stein::jacobian_vector_product");
   Wanted wanted;
   wanted.products = true;
   const Tensor drift = particle_sums(in, wanted).products.reshape(vectors.sizes());
@@ -57,7 +57,7 @@ Tensor jacobian_vector_product(const Support& particles,
 Tensor transposed_jacobian_vector_product(const Support& particles,
                                           const Tensor& vectors,
                                           const Tensor& hessian_product) {
-  const auto in = particle_inputs(particles, vectors, "stein::transposed_jacobian_vector_product");
+  const auto in = product_inputs(particles, vectors, "stein::transposed_jacobian_vector_product");
   const Tensor drift = transposed_products(in).reshape(vectors.sizes());
   return with_hessian(drift, hessian_product, live_counts(in, particles.points));
 }
@@ -69,8 +69,9 @@ Tensor frobenius_squared(const Support& particles, const Tensor& hessian) {
   if (recording) return frobenius_squared_of(velocity_jacobian(particles, hessian));
   const at::NoGradGuard no_grad;
   if (!small(in)) return frobenius_squared_exact(particles, hessian);
+  const Tensor checked = checked_hessian(hessian, particles.points);
   const auto shape = particles.points.sizes();
-  return cpu_frobenius(in, hessian).reshape(shape.slice(0, shape.size() - 1));
+  return cpu_frobenius(in, checked).reshape(shape.slice(0, shape.size() - 1));
 }
 
 Tensor frobenius_squared_of(const Tensor& jacobian) { return jacobian.pow(2).sum({-2, -1}); }

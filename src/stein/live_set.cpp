@@ -14,9 +14,10 @@ namespace {
 template <class Real>
 std::vector<double> mean_of(const Real* points, std::int64_t count, std::int64_t dim) {
   std::vector<double> mean(dim, 0.0);
+  const double share = 1.0 / static_cast<double>(count);  // of each: the sum could overflow
   for (std::int64_t i = 0; i < count; ++i)
-    for (std::int64_t k = 0; k < dim; ++k) mean[k] += static_cast<double>(points[i * dim + k]);
-  for (double& m : mean) m /= static_cast<double>(count);
+    for (std::int64_t k = 0; k < dim; ++k)
+      mean[k] += share * static_cast<double>(points[i * dim + k]);
   return mean;
 }
 

@@ -19,7 +19,7 @@ using torch::autograd::variable_list;
 
 // One set's live points, contiguous; `rows` are their places where some are dropped.
 template <class Real>
-struct LiveSet {
+struct LiveSupport {
   std::vector<std::int64_t> rows;
   Tensor points;
   Tensor score;
@@ -27,8 +27,8 @@ struct LiveSet {
 };
 
 template <class Real>
-LiveSet<Real> live_set(const PairInputs& in, std::int64_t set) {
-  LiveSet<Real> s;
+LiveSupport<Real> live_support(const PairInputs& in, std::int64_t set) {
+  LiveSupport<Real> s;
   s.points = in.points[set];
   s.score = in.score[set];
   if (in.alive.defined()) {
@@ -63,7 +63,7 @@ void compute_sets(const PairInputs& in, const Computed& out, bool low_rank) {
   const PairSums<Real>& sums = pair_sums<Real>();
   const std::int64_t rows = in.x.size(1);
   for (std::int64_t set = 0; set < in.x.size(0); ++set) {
-    const LiveSet<Real> live = live_set<Real>(in, set);
+    const LiveSupport<Real> live = live_support<Real>(in, set);
     const PairForward<Real> io{data_of<Real>(in.x, set),         rows,
                                in.step.data_ptr<Real>()[set],    data_of<Real>(out.field, set),
                                data_of<Real>(out.jacobian, set), data_of<Real>(out.log_det, set),
@@ -104,7 +104,10 @@ struct Gradients {
 
 // Gradients with respect to live points, put where they belong.
 template <class Real>
-void place(const Tensor& all, const Tensor& live, const LiveSet<Real>& set, std::int64_t index) {
+void place(const Tensor& all,
+           const Tensor& live,
+           const LiveSupport<Real>& set,
+           std::int64_t index) {
   if (set.rows.empty()) {
     all[index].copy_(live);
   } else {
@@ -124,7 +127,7 @@ void backward_sets(const PairInputs& in, const Upstream& up, const Gradients& ou
   const PairSums<Real>& sums = pair_sums<Real>();
   const bool low_rank = up.matrix.defined() && up.quantity == PairQuantity::kLogDetLowRank;
   for (std::int64_t set = 0; set < in.x.size(0); ++set) {
-    const LiveSet<Real> live = live_set<Real>(in, set);
+    const LiveSupport<Real> live = live_support<Real>(in, set);
     const Tensor points = at::empty_like(live.points), score = at::empty_like(live.score);
     PairBackward<Real> io{data_of<Real>(in.x, set),
                           in.x.size(1),

@@ -55,7 +55,10 @@ cuda::Particles cuda_particles(const ParticleInputs& in) {
 ParticleSums cuda_sums(const ParticleInputs& in, Wanted wanted) {
   const auto particles = cuda_particles(in);
   const auto sums = cuda::forward(particles);
-  ParticleSums out{sums.velocity, sums.kernel, sums.trace, {}};
+  ParticleSums out;
+  out.velocity = sums.velocity;
+  if (wanted.kernel) out.kernel = sums.kernel;
+  if (wanted.trace) out.trace = sums.trace;
   if (wanted.products) out.products = cuda::jacobian_products(particles, in.vectors.contiguous());
   return out;
 }
@@ -180,6 +183,10 @@ class ParticleFunction : public torch::autograd::Function<ParticleFunction> {
 ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, const char* what) {
   require_support(support, {}, support.points, what);
   const auto& points = support.points;
+  require(points.device() == support.score.device() &&
+              (!support.alive.defined() || support.alive.device() == points.device()) &&
+              (!vectors.defined() || vectors.device() == points.device()),
+          "{}: points, scores, mask and vectors must be on one device; move them there", what);
   const auto lead = points.sizes().slice(0, points.dim() - 2);
   const std::int64_t sets = c10::multiply_integers(lead), count = points.size(-2);
   const auto flat = [](const Tensor& t, at::IntArrayRef shape) {  // without a needless graph node
@@ -188,7 +195,7 @@ ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, co
   ParticleInputs in;
   in.points = flat(points, {sets, count, points.size(-1)});
   in.score = flat(support.score, in.points.sizes());
-  const Tensor bandwidth = support.bandwidth.to(points.scalar_type());
+  const Tensor bandwidth = support.bandwidth.to(points.device(), points.scalar_type());
   in.bandwidth = flat(bandwidth.sizes() == lead ? bandwidth : bandwidth.expand(lead), {sets});
   if (support.alive.defined()) {
     std::vector<std::int64_t> shape(lead.begin(), lead.end());
@@ -210,6 +217,11 @@ ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, co
   in.vectors = vectors.reshape({probes, in.points.size(0), in.points.size(1), in.points.size(2)})
                    .contiguous();
   return in;
+}
+
+ParticleInputs product_inputs(const Support& support, const Tensor& vectors, const char* what) {
+  require(vectors.defined(), "{}: the vectors are undefined; give one for every particle", what);
+  return particle_inputs(support, vectors, what);
 }
 
 Tensor live_count(const ParticleInputs& in) {

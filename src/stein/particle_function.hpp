@@ -23,6 +23,9 @@ struct ParticleInputs {
 /// (P, ..., M, D) or undefined.
 ParticleInputs particle_inputs(const Support& support, const Tensor& vectors, const char* what);
 
+/// The same for products, which need vectors.
+ParticleInputs product_inputs(const Support& support, const Tensor& vectors, const char* what);
+
 /// What a pass is asked for besides the velocity.
 struct Wanted {
   bool kernel = false;

@@ -17,6 +17,7 @@ class Scratch {
   void* take(std::int64_t bytes) {
     if (bytes > size_) {
       memory_.reset();
+      size_ = 0;  // should the next line throw
       memory_ = aligned_bytes(bytes);
       advise_huge_pages(memory_.get(), bytes);
       size_ = bytes;

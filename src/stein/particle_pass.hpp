@@ -30,8 +30,8 @@ struct PassSums {
   Real* trace;          // (count)          += c Σ_j κ [βD - β (s_j + β d)ᵀd]
   std::int64_t probes;  // P
   const Real* vectors;  // (P, count, dim)  v
-  Real* products;       // (P, count, dim)  += c Σ_j κ [β v - β (s_j + β d) dᵀv]
-  Real* transposed;     // (P, count, dim)  += c Σ_j κ [β v - β d (s_j + β d)ᵀv]
+  Real* products;    // (P, count, dim)  += c Σ_j κ [β v - β (s_j + β d) dᵀv], or (not both)
+  Real* transposed;  // (P, count, dim)  += c Σ_j κ [β v - β d (s_j + β d)ᵀv]
 };
 
 /// Of all the sums of a pass.

@@ -50,6 +50,17 @@ void over_lanes(std::int64_t sets, const Body& body) {
   });
 }
 
+// Shares the sets among the worker threads, or where they are fewer than those, the tiles of one
+// set after the other.
+template <class Body>
+void over_sets(std::int64_t sets, const Body& body) {
+  if (sets >= worker_threads()) {
+    parallel_over(sets, body);
+  } else {
+    for (std::int64_t set = 0; set < sets; ++set) body(set);
+  }
+}
+
 // β and 1/M of the small sets.
 template <class Real>
 struct SmallNumbers {
@@ -238,8 +249,8 @@ Real SetPass<Real>::differentiate_set(const ParticleSums& sums,
 template <class Real>
 void sum_sets(const ParticleInputs& in, const ParticleSums& out) {
   if (!side_by_side<Real>(in)) {
-    parallel_over(in.points.size(0),
-                  [&](std::int64_t set) { SetPass<Real>(in, set).sum(out, in.vectors, {}); });
+    over_sets(in.points.size(0),
+              [&](std::int64_t set) { SetPass<Real>(in, set).sum(out, in.vectors, {}); });
     return;
   }
   const auto numbers = small_numbers<Real>(in);
@@ -275,7 +286,7 @@ void differentiate_sets(const ParticleInputs& in,
   const Real* bandwidth = data<Real>(in.bandwidth);
   Real* bandwidth_grad = data<Real>(out.bandwidth);  // of small sets that by β at first
   if (!side_by_side<Real>(in) || upstream.products.defined()) {
-    parallel_over(in.points.size(0), [&](std::int64_t set) {
+    over_sets(in.points.size(0), [&](std::int64_t set) {
       const Real slope = SetPass<Real>(in, set).differentiate_set(sums, upstream, in.vectors, out);
       bandwidth_grad[set] = bandwidth_gradient(bandwidth[set], slope);
     });
@@ -318,18 +329,17 @@ bool cpu_side_by_side(const ParticleInputs& in) {
 Tensor cpu_frobenius(const ParticleInputs& in, const Tensor& hessian) {
   const Tensor out =
       at::empty(in.points.sizes().slice(0, 2), in.points.options().requires_grad(false));
-  const Tensor given = hessian.defined() ? hessian.contiguous() : hessian;
   if (in.points.scalar_type() == at::kDouble) {
-    small_norms<double>(in, given, out);
+    small_norms<double>(in, hessian, out);
   } else {
-    small_norms<float>(in, given, out);
+    small_norms<float>(in, hessian, out);
   }
   return out;
 }
 
 Tensor cpu_transposed_products(const ParticleInputs& in) {
   const Tensor out = at::empty(in.vectors.sizes(), in.points.options().requires_grad(false));
-  parallel_over(in.points.size(0), [&](std::int64_t set) {
+  over_sets(in.points.size(0), [&](std::int64_t set) {
     if (in.points.scalar_type() == at::kDouble) {
       SetPass<double>(in, set).sum({}, in.vectors, out);
     } else {

@@ -12,7 +12,7 @@ ParticleSums cpu_sums(const ParticleInputs& inputs, Wanted wanted);
 /// Whether the sets are taken side by side.
 bool cpu_side_by_side(const ParticleInputs& inputs);
 
-/// ‖A_i‖_F² of sets that are, (S, M). hessian: (..., M, D, D) or undefined.
+/// ‖A_i‖_F² of sets that are, (S, M). hessian: (S, M, D, D), contiguous, or undefined.
 Tensor cpu_frobenius(const ParticleInputs& inputs, const Tensor& hessian);
 
 /// (7) as transposed_products.

@@ -30,7 +30,7 @@ VelocityAndTrace velocity_and_trace(const Support& particles) {
 
 VelocityTraceAndProducts velocity_trace_and_products(const Support& particles,
                                                      const Tensor& vectors) {
-  const auto in = particle_inputs(particles, vectors, "stein::velocity_trace_and_products");
+  const auto in = product_inputs(particles, vectors, "stein::velocity_trace_and_products");
   Wanted wanted;
   wanted.trace = wanted.products = true;
   const ParticleSums sums = particle_sums(in, wanted);

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "ergon/core/errors.hpp"
 #include "ergon/core/random.hpp"
 #include "ergon/stein/step_bound.hpp"
 #include "ergon/stein/velocity.hpp"
@@ -166,6 +167,38 @@ TEST(SteinJacobian, FirstOrderErrorFallsByFourWhenTheStepHalves) {
     EXPECT_NEAR(coarse / fine, 4.0, 0.8) << "halving " << halving;
     coarse = fine;
   }
+}
+
+TEST(SteinJacobian, RefusesHessiansAndVectorsThatDoNotFit) {
+  for (const std::int64_t sets : {1, 16}) {  // the second are taken side by side
+    const auto step = random_step(sets, 7, 3, 21);
+    const Tensor one = step.hessian[0];
+    EXPECT_THROW(stein::frobenius_squared(step.support(), one), InvalidInput) << sets;
+    EXPECT_THROW(stein::frobenius_squared(step.support(), step.hessian.to(at::kFloat)),
+                 InvalidInput);
+    EXPECT_THROW(stein::jacobian_vector_product(step.support(), {}), InvalidInput);
+    EXPECT_THROW(stein::velocity_trace_and_products(step.support(), {}), InvalidInput);
+  }
+}
+
+TEST(SteinJacobian, SecondDerivativesKeepPairsThatCoincideFarFromTheMean) {
+  auto step = random_step(0, 8, 3, 22);
+  step.particles[0] += 40;
+  step.particles[1].copy_(step.particles[0]);
+  const auto gradient = [&](const Tensor& x) {
+    const Tensor phi = stein::velocity({x, step.score, at::ones({}, at::kDouble), {}});
+    return torch::autograd::grad({(phi * step.score).sum()}, {x}, {}, true, true)[0];
+  };
+  const Tensor x = step.particles.clone().requires_grad_();
+  const Tensor second = torch::autograd::grad({gradient(x)[0][0]}, {x})[0];
+  const double width = 1e-5;
+  Tensor up = step.particles.clone(), down = step.particles.clone();
+  up[1][0] += width;
+  down[1][0] -= width;
+  const Tensor difference =
+      (gradient(up.requires_grad_())[0][0] - gradient(down.requires_grad_())[0][0]) / (2 * width);
+  EXPECT_NEAR(second[1][0].item<double>(), difference.item<double>(), 1e-6);
+  EXPECT_GT(std::abs(difference.item<double>()), 1e-3);
 }
 
 }  // namespace

@@ -29,12 +29,13 @@ void parallel_over(std::int64_t pieces, void (*call)(void*, std::int64_t), void*
 /// compute with the caller's floating-point settings (denormals, rounding; on x86-64).
 ///
 /// When pieces throw, those not yet begun are left out and the exception of the lowest piece that
-/// threw is thrown here: the same one whatever the number of threads. A call from within a piece,
-/// and a call while another thread has the workers, runs on its caller alone. Allocates nothing.
+/// threw is thrown here: the same one whatever the number of threads. A call from within a piece
+/// of several, and a call while another thread has the workers, runs on its caller alone. Allocates
+/// nothing.
 ///
 /// A worker without work spins for 20 µs and then sleeps: it begins half a microsecond after a call
 /// that finds it spinning, some 30 to 50 µs after one that has to wake it. libtorch's OpenMP
-/// threads are others: a piece must not use libtorch.
+/// threads are others: a piece must not run libtorch's operations.
 template <class Body>
 void parallel_over(std::int64_t pieces, Body&& body) {
   using Callee = std::remove_reference_t<Body>;

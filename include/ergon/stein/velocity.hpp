@@ -5,8 +5,10 @@
 
 /// Stein operators as pure functions on tensors. Particles are (..., M, D); (...) are independent
 /// sets. On the CPU one fused pass over tiles computes what is asked for, in memory O(M D); its
-/// first derivatives (in points, scores, bandwidth and vectors) are passes like it, derivatives of
-/// higher order are composed of tensor operations with matrices (..., M, M). float32 results agree
+/// first derivatives (in points, scores, bandwidth and vectors) are passes like it. With
+/// create_graph, so that they can be differentiated again, they are composed of tensor operations
+/// with matrices
+/// (..., M, M). float32 results agree
 /// with float64 to 1e-5 of their largest terms for any finite points within 1e18 of their mean and
 /// bandwidths from 1e-9 to 1e9 (float64: 1e150, 1e-75 to 1e75). The rows of dropped particles are
 /// zero. All throw InvalidInput for shapes, types (float32 or float64) and masks that do not fit

@@ -1,4 +1,4 @@
-// Part of lanes/all.hpp: vectors of numbers, one lane a point, and their exponential.
+// For every pass here: vectors of numbers, one lane a point, and their exponential.
 namespace ergon::stein::ERGON_LANES_NAMESPACE {
 namespace {
 

@@ -54,12 +54,12 @@ ERGON_ISA void gather_upstream(const PackedUpstream<Real>& p,
 
 // By differences, from gathering to storing.
 template <class Real, int kVectors>
-ERGON_ISA void directly(const PackedUpstream<Real>& p,
-                        const PassUpstream<Real>& u,
-                        PassScalars<Real> s,
-                        const PassGradients<Real>& out,
-                        GradientTile<Real, kVectors>& t,
-                        Arena<Real>& arena) {
+ERGON_ISA void backward_by_differences(const PackedUpstream<Real>& p,
+                                       const PassUpstream<Real>& u,
+                                       PassScalars<Real> s,
+                                       const PassGradients<Real>& out,
+                                       GradientTile<Real, kVectors>& t,
+                                       Arena<Real>& arena) {
   const std::int64_t at = t.base.first * s.dim, wide = s.dim * kVectors;
   clear_gradients(t, s.dim);
   gather_tile<Real, kVectors>(u.points + at, t.base.count, s.dim, t.base.points);
@@ -110,7 +110,7 @@ ERGON_ISA void backward_tile(const PackedUpstream<Real>& p,
   const bool done = !products && (few ? differentiate_directly(p, u, s, t)
                                       : differentiate_by_expansion(p, u, s, t));
   if (!done || !finite_gradients(t, s.dim)) {
-    directly(p, u, s, out, t, arena);
+    backward_by_differences(p, u, s, out, t, arena);
   } else if (few) {
     scatter_lanes<Real, kVectors, false>(t.point_sum, t.base.count, s.dim,
                                          out.points + tile.first * s.dim);

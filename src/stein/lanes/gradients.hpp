@@ -150,8 +150,8 @@ ERGON_ISA void store_gradients(const PackedUpstream<Real>& p,
       Real gradient = s.beta * (upward * kernel - mixed + u.score[at] * trace) + stretch * x -
                       point_sum[k * kLanes + lane];
       if (u.trace_grad != nullptr) {  // Σ κ h_j, out of the velocity
-        const Real pull = u.velocity[at] / s.scale - u.score[at] - s.beta * kernel * x;
-        gradient -= s.beta * own * pull;
+        const Real pull_sum = u.velocity[at] / s.scale - u.score[at] - s.beta * kernel * x;
+        if (kernel > 0) gradient -= s.beta * own * pull_sum;
       }
       out.points[at] = gradient;
       out.score[at] = upward + mixed + s.beta * trace * x;

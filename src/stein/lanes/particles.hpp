@@ -90,7 +90,7 @@ ERGON_ISA bool weigh(const Block<Real>& b, RowTile<Real, kVectors>& t) {
   const Vector lowest = Vector{} + PowerOfTwo<Real>::kLowest;
   Vector cancelled = {};
   Vector offset[kVectors], kernel[kVectors] = {}, moment[kVectors] = {}, spread[kVectors] = {};
-  for (int v = 0; v < kVectors; ++v) offset[v] = t.offset[v];
+  for (int v = 0; v < kVectors; ++v) offset[v] = kExpansion ? t.offset[v] : Vector{};
   const Real factor = b.factor, *column_offset = b.offset, *column_moment = b.moment;
   Vector* weight = t.weights;
   for (std::int64_t j = 0; j < b.size; ++j, weight += kVectors) {
