@@ -52,7 +52,8 @@ constexpr Real kFarthest = sizeof(Real) == 4 ? Real(1e18) : Real(1e150);
 
 /// Adds to the sums of all rows. Rows are shared among the worker threads (core/workers.hpp); the
 /// result does not depend on their number. Any finite input, however far apart or badly scaled,
-/// gives sums to about 1e-5 (float) or 1e-12 (double) of their absolute terms.
+/// gives the velocity to about 1e-5 (float) or 1e-12 (double) of c Σ_j κ (‖s_j‖ + √β), traces and
+/// products to that of √β times it.
 template <class Real>
 void accumulate(const PassSums<Real>& rows,
                 const PassColumns<Real>& columns,

@@ -7,12 +7,11 @@
 /// sets. On the CPU one fused pass over tiles computes what is asked for, in memory O(M D); its
 /// first derivatives (in points, scores, bandwidth and vectors) are passes like it. With
 /// create_graph, so that they can be differentiated again, they are composed of tensor operations
-/// with matrices
-/// (..., M, M). float32 results agree
-/// with float64 to 1e-5 of their largest terms for any finite points within 1e18 of their mean and
-/// bandwidths from 1e-9 to 1e9 (float64: 1e150, 1e-75 to 1e75). The rows of dropped particles are
-/// zero. All throw InvalidInput for shapes, types (float32 or float64) and masks that do not fit
-/// together. Equation numbers refer to docs/maths/stein_step.md.
+/// with matrices (..., M, M). float32 velocities agree with float64 to 1e-5 of
+/// (1/M) Σ_j κ_ij (‖s_j‖ + 1/σ), traces and products to 1e-5 of that over σ, for any finite points
+/// within 1e18 of their mean and bandwidths from 1e-9 to 1e9 (float64: 1e150, 1e-75 to 1e75). The
+/// rows of dropped particles are zero. All throw InvalidInput for shapes, types (float32 or
+/// float64) and masks that do not fit together. Equation numbers refer to docs/maths/stein_step.md.
 namespace ergon::stein {
 
 /// φ_i = (1/M) Σ_j [ κ_ij s_j + ∇_{x_j} κ_ij ] = (1/M) [ K S + β (diag(K1) X - K X) ]_i,  (..., M,
