@@ -1,10 +1,13 @@
 #include "graph_gradients.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 namespace ergon::stein {
 
 using torch::autograd::variable_list;
+
+Tensor own_node(const Tensor& input) { return input.defined() ? input.view_as(input) : input; }
 
 variable_list graph_gradients(const variable_list& outputs,
                               const variable_list& upstream,

@@ -88,7 +88,9 @@ struct Upstream {
 };
 
 // Through the composed form, so that the result can be differentiated again.
-variable_list composed_gradients(const ParticleInputs& in, const Upstream& up) {
+variable_list composed_gradients(const ParticleInputs& given, const Upstream& up) {
+  const ParticleInputs in{own_node(given.points), own_node(given.score), own_node(given.bandwidth),
+                          given.alive, own_node(given.vectors)};
   const ParticleSums sums = composed_sums(in, up.wanted);
   return graph_gradients({sums.velocity, sums.kernel, sums.trace, sums.products}, up.gradients,
                          {in.points, in.score, in.bandwidth, in.vectors});

@@ -201,5 +201,16 @@ TEST(SteinJacobian, SecondDerivativesKeepPairsThatCoincideFarFromTheMean) {
   EXPECT_GT(std::abs(difference.item<double>()), 1e-3);
 }
 
+TEST(SteinJacobian, GradientsWithAGraphCountAScoreThatComesFromThePointsOnce) {
+  const auto step = random_step(2, 7, 3, 23);
+  const auto gradient = [&](bool again) {
+    const Tensor x = step.particles.clone().requires_grad_();
+    const auto both = stein::velocity_and_trace({x, -x * x.exp(), step.bandwidth, {}});
+    const Tensor number = (both.velocity * step.score).sum() + both.drift_trace_sum.pow(2).sum();
+    return torch::autograd::grad({number}, {x}, {}, true, again)[0].detach();
+  };
+  expect_close(gradient(true), gradient(false), 1e-10, "with create_graph");
+}
+
 }  // namespace
 }  // namespace ergon::testing
