@@ -28,16 +28,6 @@ ERGON_ISA void clear_gradients(GradientTile<Real, kVectors>& t, std::int64_t dim
 }
 
 template <class Real, int kVectors>
-ERGON_ISA void gather_numbers(const Real* numbers,
-                              const GradientTile<Real, kVectors>& t,
-                              Real spare,
-                              VectorOf<Real>* out) {
-  Real* lanes = reinterpret_cast<Real*>(out);
-  for (std::int64_t lane = 0; lane < kVectors * Lanes<Real>::kCount; ++lane)
-    lanes[lane] = lane < t.base.count ? numbers[t.base.first + lane] : spare;
-}
-
-template <class Real, int kVectors>
 ERGON_ISA void gather_upstream(const PackedUpstream<Real>& p,
                                const PassUpstream<Real>& u,
                                PassScalars<Real> s,

@@ -67,9 +67,7 @@ ERGON_ISA void differentiate_tile(const PackedUpstream<Real>& p,
   gather_tile<Real, kVectors>(u.score + t.base.first * kDim, t.base.count, kDim, t.score);
   gather_tile<Real, kVectors>(p.upward + t.base.first * kDim, t.base.count, kDim, t.upward);
   VectorOf<Real> kernel[kVectors];
-  for (std::int64_t lane = 0; lane < kVectors * Lanes<Real>::kCount; ++lane)
-    reinterpret_cast<Real*>(kernel)[lane] =
-        lane < t.base.count ? p.kernel[t.base.first + lane] : Real(0);
+  gather_numbers(p.kernel, t, Real(0), kernel);
   for (int v = 0; v < kVectors; ++v) {
     DirectGradientRows<Real, kDim> r;
     for (int k = 0; k < kDim; ++k) {

@@ -149,8 +149,7 @@ ERGON_ISA void differentiate_by_differences(const PackedUpstream<Real>& p,
                                             PassScalars<Real> s,
                                             const ProductTiles<Real>& products,
                                             GradientTile<Real, kVectors>& t) {
-  const PackedColumns<Real> self{u.points, u.score, nullptr, nullptr, nullptr,
-                                 nullptr,  nullptr, nullptr, u.count, 0};
+  const PackedColumns<Real> self = columns_of(u);
   const std::int64_t full = block_columns(s.dim);
   for (std::int64_t first = 0; first < u.count; first += full) {
     const std::int64_t size = u.count - first < full ? u.count - first : full;

@@ -24,6 +24,23 @@ struct GradientTile {
   VectorOf<Real> trace_sum[kVectors];   // Σ κ c T̄_j
 };
 
+// The set as columns that nothing is packed of.
+template <class Real>
+ERGON_ISA PackedColumns<Real> columns_of(const PassUpstream<Real>& u) {
+  return {u.points, u.score, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr, u.count, 0};
+}
+
+// Numbers of the tile's rows as lanes; `spare` in lanes without a row.
+template <class Real, int kVectors>
+ERGON_ISA void gather_numbers(const Real* numbers,
+                              const GradientTile<Real, kVectors>& t,
+                              Real spare,
+                              VectorOf<Real>* out) {
+  Real* lanes = reinterpret_cast<Real*>(out);
+  for (std::int64_t lane = 0; lane < kVectors * Lanes<Real>::kCount; ++lane)
+    lanes[lane] = lane < t.base.count ? numbers[t.base.first + lane] : spare;
+}
+
 // A block of columns of a backward pass.
 template <class Real>
 struct GradientBlock {
@@ -101,8 +118,7 @@ ERGON_ISA bool differentiate_by_expansion(const PackedUpstream<Real>& p,
   const std::int64_t padded = groups(s.dim) * kGroup, group = s.dim * kGroup;
   RowTile<Real, kVectors>& base = t.base;
   const Real own_reach = reach(reinterpret_cast<const Real*>(base.offset), base.count);
-  const PackedColumns<Real> self{u.points, u.score, nullptr, nullptr, nullptr,
-                                 nullptr,  nullptr, nullptr, u.count, 0};
+  const PackedColumns<Real> self = columns_of(u);
   const std::int64_t full = block_columns(s.dim);
   for (std::int64_t first = 0; first < u.count; first += full) {
     const std::int64_t size = u.count - first < full ? u.count - first : full;
