@@ -37,6 +37,16 @@ LineDensity line_density(const WellPotential& well) {
   return LineDensity(well, -reach, reach);
 }
 
+/// The stationary point near `start`, by Newton's method on the slope.
+double stationary_from(const WellPotential& well, double start) {
+  double t = start;
+  for (int iteration = 0; iteration < 100; ++iteration) {
+    const double slope = (4.0 * well.quartic * t * t + 2.0 * well.quadratic) * t + well.linear;
+    t -= slope / (12.0 * well.quartic * t * t + 2.0 * well.quadratic);
+  }
+  return t;
+}
+
 }  // namespace
 
 DoubleWells::DoubleWells(std::string name, WellPotential well, const std::vector<bool>& is_well)
@@ -84,6 +94,29 @@ std::optional<Tensor> DoubleWells::sample(std::int64_t count, Generator generato
   const Tensor in_wells = line_density(well_).sample(count * wells_, std::move(generator));
   const Tensor columns = is_well_.nonzero().view({-1});
   return draws.index_copy(1, columns, in_wells.view({count, wells_}));
+}
+
+std::optional<Tensor> DoubleWells::modes() const {
+  if (wells_ > 10 || well_.quadratic <= 0) return std::nullopt;
+  const double side = std::sqrt(-0.5 * well_.quadratic / well_.quartic);
+  const double low = stationary_from(well_, -side);
+  const double high = stationary_from(well_, side);
+  const auto bent_down = [this](double t) {
+    return 12.0 * well_.quartic * t * t + 2.0 * well_.quadratic < 0;
+  };
+  const bool two = low < 0 && high > 0 && bent_down(low) && bent_down(high);  // a strong tilt: one
+  if (!two) return std::nullopt;
+  const std::int64_t count = std::int64_t{1} << wells_;
+  const Tensor modes = at::zeros({count, dim()}, at::kDouble);
+  const Tensor columns = is_well_.nonzero().view({-1});
+  const Tensor index = at::arange(count, at::kLong);
+  for (std::int64_t well = 0; well < wells_; ++well) {
+    const Tensor is_high = at::bitwise_right_shift(index, wells_ - 1 - well).remainder(2) == 1;
+    const Tensor column = at::where(is_high, at::scalar_tensor(high, at::kDouble),
+                                    at::scalar_tensor(low, at::kDouble));
+    modes.select(1, columns[well].item<std::int64_t>()).copy_(column);
+  }
+  return modes;
 }
 
 std::unique_ptr<Target> make_double_wells(const TargetOptions& options) {

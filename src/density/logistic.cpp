@@ -80,8 +80,13 @@ LogisticData load_logistic_data(const TargetOptions& options) {
   return data;
 }
 
-LogisticRegression::LogisticRegression(LogisticData data, double prior_scale)
-    : names_(std::move(data.names)),
+LogisticRegression::LogisticRegression(LogisticData data,
+                                       double prior_scale,
+                                       std::string name,
+                                       KnownAnswers known)
+    : name_(std::move(name)),
+      known_(std::move(known)),
+      names_(std::move(data.names)),
       signed_features_((2.0 * data.labels - 1.0).unsqueeze(-1) * data.features),
       prior_scale_(prior_scale) {
   require(std::isfinite(prior_scale) && prior_scale > 0, "prior-scale = {} must be above 0",

@@ -3,15 +3,14 @@
 #include <ATen/ATen.h>
 #include <fmt/ranges.h>
 
-#include <array>
 #include <cmath>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "ergon/core/csv.hpp"
 #include "ergon/core/errors.hpp"
 #include "ergon/core/tensor_io.hpp"
+#include "ergon/density/published_uniform.hpp"
 
 namespace ergon {
 namespace {
@@ -27,7 +26,7 @@ constexpr std::int64_t kMaxComponentsForEntropy = 100;
 
 constexpr std::int64_t kCoordinatesOneByOne = 8;
 constexpr std::int64_t kGmm40Components = 40;
-constexpr double kGmm40Reach = 40.0;
+constexpr float kGmm40Reach = 40.0F;
 
 Tensor equal_weights(const Tensor& means) { return at::ones({means.size(0)}, at::kDouble); }
 
@@ -51,32 +50,6 @@ Tensor squared_distances(const Tensor& x, const Tensor& means) {
     total = total + (x.narrow(-1, i, 1) - means.select(1, i)).square();
   }
   return total;
-}
-
-std::uint32_t rotated(std::uint32_t bits, int by) { return (bits << by) | (bits >> (32 - by)); }
-
-/// Threefry-2x32 with 20 rounds and key (0, 0) (Salmon et al. 2011, "Parallel random numbers: as
-/// easy as 1, 2, 3").
-std::array<std::uint32_t, 2> threefry(std::uint32_t a, std::uint32_t b) {
-  constexpr int kRotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
-  constexpr std::uint32_t kKeys[3] = {0, 0, 0x1BD11BDA};
-  for (std::uint32_t group = 0; group < 5; ++group) {
-    for (const int rotation : kRotations[group % 2]) {
-      a += b;
-      b = rotated(b, rotation) ^ a;
-    }
-    a += kKeys[(group + 1) % 3];
-    b += kKeys[(group + 2) % 3] + group + 1;
-  }
-  return {a, b};
-}
-
-/// U[0, 1) from 23 random bits, as jax makes it.
-float unit_float(std::uint32_t bits) {
-  const std::uint32_t one_to_two = (bits >> 9) | 0x3F800000u;
-  float value;
-  std::memcpy(&value, &one_to_two, sizeof value);
-  return value - 1.0F;
 }
 
 Tensor means_from(const std::string& path) { return to_tensor(read_csv(path)); }
@@ -132,6 +105,11 @@ GaussianMixture::GaussianMixture(std::string name,
           "a mixture needs means (K, D) and weights (K), not {} and {}",
           fmt::join(means.sizes(), " x "), fmt::join(weights.sizes(), " x "));
   require(std::isfinite(stddev) && stddev > 0, "stddev = {} must be above 0", stddev);
+}
+
+std::optional<Tensor> GaussianMixture::modes() const {
+  if (means().size(0) > kMaxModes) return std::nullopt;
+  return means().clone();
 }
 
 Tensor GaussianMixture::weights() const { return log_weights_.exact().exp(); }
@@ -203,20 +181,7 @@ std::optional<Tensor> GaussianMixture::sample(std::int64_t count, Generator gene
 }
 
 Tensor gmm40_means(std::int64_t dim) {
-  const std::int64_t total = kGmm40Components * dim;
-  const std::int64_t half = total / 2;
-  const Tensor means = at::empty({kGmm40Components, dim}, at::kDouble);
-  double* out = means.data_ptr<double>();
-  const auto place = [](std::uint32_t bits) {
-    constexpr auto kReach = static_cast<float>(kGmm40Reach);
-    return static_cast<double>(unit_float(bits) * (2 * kReach) - kReach);
-  };
-  for (std::int64_t i = 0; i < half; ++i) {
-    const auto bits = threefry(static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i + half));
-    out[i] = place(bits[0]);
-    out[i + half] = place(bits[1]);
-  }
-  return means;
+  return published_uniform(kGmm40Components, dim, -kGmm40Reach, kGmm40Reach);
 }
 
 std::unique_ptr<Target> make_mixture(const TargetOptions& options) {

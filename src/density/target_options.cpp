@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::int64_t kMaxDim = 100000;
 constexpr double kMaxSeparation = 1000.0;
+constexpr std::int64_t kMaxGrid = 100;  // 10^4 cells: a dense covariance of 800 MB
+constexpr std::int64_t kMaxLattice = 200;
+constexpr double kMaxBeta = 500.0;
 
 bool is_set(const std::string& field) { return !field.empty(); }
 template <class T>
@@ -93,6 +96,33 @@ void validate_double_well(const TargetOptions& options) {
   require(wells >= 1 && wells <= dim, "wells = {} must be between 1 and dim = {}", wells, dim);
 }
 
+void require_within(std::string_view name,
+                    const std::optional<std::int64_t>& value,
+                    std::int64_t low,
+                    std::int64_t high) {
+  if (!value) return;
+  require(*value >= low && *value <= high, "{} = {} must be between {} and {}", name, *value, low,
+          high);
+}
+
+void validate_lattices(const TargetOptions& options) {
+  require_within("grid", options.grid, 1, kMaxGrid);
+  require_within("lattice", options.lattice, 1, kMaxLattice);
+  require_positive("coupling", options.coupling);
+  const double mass = options.mass_squared.value_or(0.0);
+  require(std::isfinite(mass), "mass-squared = {} must be a finite number", mass);
+  const double beta = options.beta.value_or(1.0);
+  require(beta >= 0 && beta <= kMaxBeta, "beta = {} must be between 0 and {}", beta, kMaxBeta);
+  const std::int64_t goals = options.goals.value_or(1);
+  require(goals == 1 || goals == 4, "goals = {} must be 1 or 4", goals);
+}
+
+/// Targets that are built on a file of data.
+bool needs_data(const std::string& name) {
+  const auto& taken = describe(name).options;
+  return std::find(taken.begin(), taken.end(), "data") != taken.end();
+}
+
 }  // namespace
 
 void TargetOptions::validate() const {
@@ -107,8 +137,9 @@ void TargetOptions::validate() const {
   require(!curvature || std::isfinite(*curvature), "curvature = {} must be a finite number",
           curvature.value_or(0));
   validate_double_well(*this);
+  validate_lattices(*this);
   if (name == "mixture") require_given(name, "means-file", means_file);
-  if (name == "logistic") require_given(name, "data", data_file);
+  if (needs_data(name)) require_given(name, "data", data_file);
   if (name == "torchscript") require_given(name, "model", model_file);
 }
 
@@ -154,6 +185,23 @@ const std::vector<TargetDescription>& target_catalogue() {
        "isotropic Gaussians (stddev 1) with means, and weights, from files",
        "log Z, entropy (D <= 2, up to 100 components), moments, sampler",
        {"means-file", "weights-file", "stddev"}},
+      {"mixture-student-t",
+       "any (default 2)",
+       "10 equal products of Student's t_2(location, 1), locations drawn once from U[-10, 10]^D, "
+       "or "
+       "from a file",
+       "log Z, mean (the covariance is infinite), sampler",
+       {"dim", "means-file"}},
+      {"mixture-64",
+       "6",
+       "64 equal Gaussians of covariance 0.5 I at the corners of {-1, 1}^6",
+       "log Z, entropy, moments, sampler",
+       {}},
+      {"challenging-mixture",
+       "2",
+       "6 equal correlated Gaussians: 3 and their mirror images under swapping the coordinates",
+       "log Z, entropy, moments, sampler",
+       {}},
       {"funnel",
        "any >= 2 (default 10)",
        "x1 ~ N(0, scale^2), scale 3; x2..xD | x1 ~ N(0, exp(x1))",
@@ -180,6 +228,61 @@ const std::vector<TargetDescription>& target_catalogue() {
        "-(|x| - radius)^2 / (2 stddev^2); radius 3, stddev 0.25",
        "log Z, entropy, moments, sampler",
        {"radius", "stddev"}},
+      {"planar-robot",
+       "10",
+       "joint angles of an arm of 10 links whose hand is near (7, 0), or one of 4 goals: N(0, 1), "
+       "N(0, 0.2^2) priors, max over goals of N(hand; goal, 0.01^2 I)",
+       "mean",
+       {"goals"}},
+      {"dw4",
+       "6",
+       "4 particles in the plane, sum over pairs of 4 (d - 4)^2 - 0.9 (d - 4)^4; in 6 "
+       "coordinates that leave the centre of mass at 0",
+       "mean",
+       {}},
+      {"lennard-jones-13",
+       "36",
+       "13 particles in space, sum over pairs of 2 d^-6 - d^-12, less the trap 1/2 |x - centre|^2",
+       "mean",
+       {}},
+      {"lennard-jones-55", "162", "55 particles in space, as lennard-jones-13", "mean", {}},
+      {"phi4",
+       "lattice^2 (default 196)",
+       "scalar field on a torus: -sum of phi (4 phi - sum of 4 neighbours) + m^2 phi^2 + lambda "
+       "phi^4; m^2 = -4.75, lambda = 5.1",
+       "mean",
+       {"lattice", "mass-squared", "coupling"}},
+      {"u1-lattice",
+       "2 lattice^2 (default 128)",
+       "U(1) gauge theory on a torus, beta sum cos(plaquette), beta 1; link angles 2 pi sigmoid(u) "
+       "- pi with their log-determinant",
+       "log Z, entropy, moments",
+       {"lattice", "beta"}},
+      {"german-credit",
+       "25",
+       "logistic regression on the German credit data: columns scaled, intercept, w ~ N(0, 10^2 I)",
+       "log Z = -585.097 +- 0.002 for the published file",
+       {"data"}},
+      {"breast-cancer",
+       "31",
+       "logistic regression on the Wisconsin breast cancer data: as german-credit",
+       "log Z = -77.577 +- 0.015 for the published file",
+       {"data"}},
+      {"ionosphere",
+       "35",
+       "logistic regression on the ionosphere data: columns standardised, intercept, w ~ N(0, I)",
+       "log Z = -111.615 +- 0.004 for the published file",
+       {"data"}},
+      {"sonar",
+       "61",
+       "logistic regression on the sonar data: as ionosphere",
+       "log Z = -108.392 +- 0.006 for the published file",
+       {"data"}},
+      {"finnish-pines",
+       "grid^2 (default 1600)",
+       "log-Gaussian Cox process of 126 trees: x ~ N(mu, K) on the cells, counts ~ Poisson",
+       "log Z = 501.70 +- 0.05 for the published file",
+       {"data", "grid"}},
       {"logistic",
        "columns of data (+ 1)",
        "Bayesian logistic regression on a CSV file: labels ~ Bernoulli(sigmoid(X w)), w ~ N(0, s^2 "
@@ -190,7 +293,7 @@ const std::vector<TargetDescription>& target_catalogue() {
        "32",
        "Brownian motion seen through noise, 30 steps, the middle 10 unobserved, both scales "
        "unknown",
-       "log Z = 1.18775 (quadrature)",
+       "log Z = 1.18775 +- 0.000001 (quadrature)",
        {}},
       {"seeds",
        "26",

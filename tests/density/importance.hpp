@@ -40,7 +40,7 @@ inline Tensor in_slices(const LogDensity& density, const Tensor& x) {
 }
 
 /// log ∫ p̄ by importance sampling from a Student-t with 8 degrees of freedom at the mode of a
-/// log-concave density, with the inverse Hessian's shape (SAMPLING 3.5).
+/// log-concave density, with the inverse Hessian's shape.
 inline LogNormaliser laplace_importance(const LogDensity& density,
                                         std::int64_t draws,
                                         Generator generator) {

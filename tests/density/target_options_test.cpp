@@ -49,7 +49,8 @@ TEST(DensityTargetOptions, EveryFieldIsRefusedByTheTargetsThatDoNotTakeIt) {
       full.model_file = "a";
   full.stddev = full.radius = full.scale = full.curvature = full.separation = full.prior_scale =
       1.0;
-  full.wells = 1;
+  full.wells = full.grid = full.lattice = full.goals = 1;
+  full.mass_squared = full.coupling = full.beta = 1.0;
   full.scaling = Scaling::kScale;
   full.intercept = Intercept::kNo;
   std::set<std::string_view> fields;
@@ -133,6 +134,16 @@ TEST(DensityTargetOptions, NumbersOutOfRangeAreRefusedWithTheRule) {
          o.prior_scale = 0;
        },
        "prior-scale = 0 must be"},
+      {"sonar", [](Options&) {}, "target 'sonar' needs --data, the path of a file"},
+      {"finnish-pines", [](Options& o) { o.grid = 0; }, "grid = 0 must be between 1 and 100"},
+      {"finnish-pines", [](Options&) {}, "target 'finnish-pines' needs --data"},
+      {"phi4", [](Options& o) { o.lattice = 201; }, "lattice = 201 must be between 1 and 200"},
+      {"phi4", [](Options& o) { o.coupling = 0; }, "coupling = 0 must be a finite number above 0"},
+      {"phi4", [=](Options& o) { o.mass_squared = -kInfinity; },
+       "mass-squared = -inf must be a finite number"},
+      {"u1-lattice", [](Options& o) { o.beta = -1; }, "beta = -1 must be between 0 and 500"},
+      {"planar-robot", [](Options& o) { o.goals = 2; }, "goals = 2 must be 1 or 4"},
+      {"mixture-student-t", [](Options& o) { o.dim = 0; }, "dim = 0 must be between"},
       {"torchscript", [](Options&) {}, "target 'torchscript' needs --model, the path of a file"},
   };
   for (const Refusal& expected : cases) {

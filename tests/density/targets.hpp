@@ -3,11 +3,13 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "ergon/core/random.hpp"
+#include "ergon/density/particle_system.hpp"
 #include "ergon/density/target.hpp"
 
 namespace ergon::testing {
@@ -60,6 +62,7 @@ inline std::string small_logistic_csv() {
 inline std::vector<TargetCase> all_targets() {
   using Options = TargetOptions;
   const auto plain = [](Options&) {};
+  const auto small_data = [](Options& o) { o.data_file = small_logistic_csv(); };
   return {
       target_case("gaussian", "gaussian", plain),
       target_case("gaussian_diagonal", "gaussian",
@@ -122,6 +125,39 @@ inline std::vector<TargetCase> all_targets() {
       target_case("logistic", "logistic", [](Options& o) { o.data_file = small_logistic_csv(); }),
       target_case("brownian", "brownian", plain),
       target_case("seeds", "seeds", plain),
+      target_case("mixture_student_t", "mixture-student-t", plain),
+      target_case("mixture_student_t_7d", "mixture-student-t", [](Options& o) { o.dim = 7; }),
+      target_case("mixture_student_t_file", "mixture-student-t",
+                  [](Options& o) { o.means_file = text_file("locations.csv", "0,1,2\n-3,0,4\n"); }),
+      target_case("mixture_64", "mixture-64", plain),
+      target_case("challenging_mixture", "challenging-mixture", plain),
+      target_case("planar_robot", "planar-robot", plain),
+      target_case("planar_robot_4", "planar-robot", [](Options& o) { o.goals = 4; }),
+      target_case("dw4", "dw4", plain),
+      target_case("lennard_jones_13", "lennard-jones-13", plain),
+      target_case("lennard_jones_55", "lennard-jones-55", plain),
+      target_case("phi4", "phi4", plain),
+      target_case("phi4_3x3", "phi4",
+                  [](Options& o) {
+                    o.lattice = 3;
+                    o.mass_squared = 1;
+                    o.coupling = 0.3;
+                  }),
+      target_case("u1_lattice", "u1-lattice", plain),
+      target_case("u1_lattice_2x2", "u1-lattice",
+                  [](Options& o) {
+                    o.lattice = 2;
+                    o.beta = 4;
+                  }),
+      target_case("german_credit", "german-credit", small_data),
+      target_case("breast_cancer", "breast-cancer", small_data),
+      target_case("ionosphere", "ionosphere", small_data),
+      target_case("sonar", "sonar", small_data),
+      target_case("finnish_pines", "finnish-pines",
+                  [](Options& o) {
+                    o.data_file = text_file("pines.csv", ",data_x,data_y\n1,0.1,0.2\n2,1,0.5\n");
+                    o.grid = 4;
+                  }),
       target_case("torchscript", "torchscript",
                   [](Options& o) { o.model_file = test_data("banana.pt"); }),
       target_case("torchscript_forward", "torchscript",
@@ -132,9 +168,26 @@ inline std::vector<TargetCase> all_targets() {
   };
 }
 
+/// Coordinates (count, D) of particles near the places of a cubic lattice of spacing 1.2, so that
+/// no two are close.
+inline Tensor spaced_particles(const ParticleSystem& system, std::int64_t count) {
+  std::int64_t side = 1;
+  while (std::pow(side, system.space()) < static_cast<double>(system.particles())) ++side;
+  const std::vector<Tensor> lines(static_cast<std::size_t>(system.space()),
+                                  at::arange(side, at::kDouble));
+  const Tensor lattice = at::stack(at::meshgrid(lines, "ij"), -1)
+                             .reshape({-1, system.space()})
+                             .narrow(0, 0, system.particles());
+  const Tensor shape = at::empty({count, system.particles(), system.space()}, at::kDouble);
+  return system.coordinates(1.2 * lattice + 0.08 * draw::normal_like(shape, Seed(21).generator()));
+}
+
 /// Points (count, D) float64 where the target has something to say: exact draws where it has a
 /// sampler, and N(0, 1.5²) draws.
 inline Tensor points_for(const Target& target, std::int64_t count) {
+  if (const auto* system = dynamic_cast<const ParticleSystem*>(&target)) {
+    return spaced_particles(*system, count);
+  }
   const Seed seed(20240);
   const Tensor spread = 1.5 * draw::normal_like(at::empty({count, target.dim()}, at::kDouble),
                                                 seed.child("spread").generator());

@@ -6,13 +6,13 @@
 namespace ergon {
 
 /// Brownian motion seen through noise, both scales unknown, the middle of the path unobserved
-/// (SAMPLING table row 5; Inference Gym, "BrownianMotionUnknownScalesMissingMiddleObservations").
+/// (Inference Gym, "BrownianMotionUnknownScalesMissingMiddleObservations").
 /// 32 unconstrained coordinates (u_in, u_ob, x_0..x_29):
 ///   σ_in = softplus(u_in), σ_ob = softplus(u_ob), both LogNormal(0, 2), with the log-determinants
 ///   of the softplus; x_0 ~ N(0, σ_in²), x_t ~ N(x_{t-1}, σ_in²);  y_t ~ N(x_t, σ_ob²) for t = 0..9
 ///   and 20..29.
 /// known().log_z = 1.18775 is a computed reference, not an exact value: the path is Gaussian given
-/// the scales, which leaves a quadrature over two numbers (stable to 1e-5).
+/// the scales, which leaves a quadrature over two numbers (standard error 1e-6).
 class Brownian : public Target {
  public:
   Brownian();

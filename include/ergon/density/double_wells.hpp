@@ -36,6 +36,8 @@ class DoubleWells : public Target {
   Tensor hessian_vector_product(const Tensor& x, const Tensor& v) const override;
   KnownAnswers known() const override;
   std::optional<Tensor> sample(std::int64_t count, Generator generator) const override;
+  /// The 2^m maxima, for m <= 10 wells that have two.
+  std::optional<Tensor> modes() const override;
 
  private:
   std::string name_;
@@ -47,8 +49,8 @@ class DoubleWells : public Target {
   Constant linear_;     ///< (D) of x
 };
 
-/// The targets `many-well` (SAMPLING table row 11: pairs of -x1⁴ + 6 x1² + x1/2 - x2²/2; log Z
-/// 164.69568 at D = 32) and `double-well` (row 12: -Σ_{i<=m} (x_i² - δ)² - ½ Σ_{i>m} x_i²; log Z
+/// The targets `many-well` (pairs of -x1⁴ + 6 x1² + x1/2 - x2²/2; log Z
+/// 164.69568 at D = 32) and `double-well` (-Σ_{i<=m} (x_i² - δ)² - ½ Σ_{i>m} x_i²; log Z
 /// -0.541056 for D = m = 5, δ = 4).
 std::unique_ptr<Target> make_double_wells(const TargetOptions& options);
 

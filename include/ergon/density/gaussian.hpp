@@ -37,9 +37,9 @@ class Gaussian : public Target {
   double log_norm_;     ///< -(D log 2π + log|C|) / 2
 };
 
-/// The targets `gaussian`, `standard-normal`, `gaussian-worked` (SAMPLING table row 22, METSVGD
-/// worked example) and `gaussian-thin`. For `gaussian`, D is covariance-file's, else dim, else the
-/// longest of mean and variances, else 2; a single number in mean or variances holds for every
+/// The targets `gaussian`, `standard-normal`, `gaussian-worked` (the worked
+/// example of MET-SVGD) and `gaussian-thin`. For `gaussian`, D is covariance-file's, else dim, else
+/// the longest of mean and variances, else 2; a single number in mean or variances holds for every
 /// coordinate.
 std::unique_ptr<Target> make_gaussian(const TargetOptions& options);
 

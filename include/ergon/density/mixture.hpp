@@ -28,6 +28,7 @@ class GaussianMixture : public Target {
   Tensor hessian_vector_product(const Tensor& x, const Tensor& v) const override;
   KnownAnswers known() const override;
   std::optional<Tensor> sample(std::int64_t count, Generator generator) const override;
+  std::optional<Tensor> modes() const override;
 
   /// (K, D) and (K), float64.
   const Tensor& means() const { return means_.exact(); }
@@ -46,9 +47,7 @@ class GaussianMixture : public Target {
   mutable double entropy_ = 0.0;
 };
 
-/// The 40 x dim means of the GMM40 benchmark: U[-40, 40] in float32, as
-/// jax.random.uniform(PRNGKey(0), (40, dim)) drew them before jax 0.5 (Threefry-2x32, not
-/// partitionable). Float64 (40, dim).
+/// The 40 x dim means of the GMM40 benchmark, U[-40, 40] by published_uniform. Float64 (40, dim).
 Tensor gmm40_means(std::int64_t dim);
 
 /// The targets `mixture-4`, `mixture-25`, `gmm40` and `mixture`.

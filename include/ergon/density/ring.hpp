@@ -6,8 +6,8 @@ namespace ergon {
 
 /// A ring in the plane: log p̄(x) = -(|x| - radius)² / (2 stddev²), unnormalised. In polar
 /// coordinates the radius has density proportional to r exp(-(r - radius)² / (2 stddev²)), r > 0:
-/// the Jacobian r belongs to it, and the sampler draws from it (SAMPLING 3.2 tells of a benchmark
-/// whose sampler forgot). Known: log Z and entropy by quadrature over r; mean 0; covariance E[r²]/2
+/// the Jacobian r belongs to it, and the sampler draws from it (a known benchmark forgets
+/// it). Known: log Z and entropy by quadrature over r; mean 0; covariance E[r²]/2
 /// I; sampler. Not differentiable at the origin, where the score is set to 0.
 class Ring : public Target {
  public:

@@ -6,7 +6,7 @@
 namespace ergon {
 
 /// Germination of seeds on 21 plates, a logistic regression with a random effect per plate
-/// (SAMPLING table row 4; Crowder 1978; BUGS example "Seeds"). 26 unconstrained coordinates (u, a0,
+/// (Crowder 1978; BUGS example "Seeds"). 26 unconstrained coordinates (u, a0,
 /// a1, a2, a12, b_1..b_21):
 ///   τ = exp(u) ~ Gamma(0.01, rate 0.01), with the Jacobian of the logarithm;  a ~ N(0, 10²);  b_i
 ///   ~ N(0, 1/τ); r_i ~ Binomial(N_i, σ(a0 + a1 x1_i + a2 x2_i + a12 x1_i x2_i + b_i)), binomial

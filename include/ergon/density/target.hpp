@@ -10,13 +10,15 @@
 
 namespace ergon {
 
-/// What is known exactly about a target, each where it is known: a test's answer and a user's
+/// What is known about a target, each where it is known: a test's answer and a user's
 /// yardstick.
 struct KnownAnswers {
   std::optional<double> log_z;       ///< log ∫ p̄(x) dx
   std::optional<double> entropy;     ///< -∫ p log p, nats
   std::optional<Tensor> mean;        ///< (D) float64
   std::optional<Tensor> covariance;  ///< (D, D) float64
+  /// Of log_z, where that is a computed reference; 0: exact to rounding.
+  double log_z_standard_error = 0.0;
 };
 
 /// A named log-density that carries its own answers.
@@ -28,6 +30,11 @@ class Target : public LogDensity {
   /// `count` exact independent draws (count, D) in float64, or nullopt where no exact sampler
   /// exists.
   virtual std::optional<Tensor> sample(std::int64_t count, Generator generator) const;
+  /// Where the target's separate modes are, (K, D) float64, or nullopt where they are not separate,
+  /// not known, or more than kMaxModes: the component means of a mixture, the maxima of double
+  /// wells. What a count of visited modes goes by.
+  virtual std::optional<Tensor> modes() const;
+  static constexpr std::int64_t kMaxModes = 1024;
 
  protected:
   /// Throws InvalidInput unless x is (..., D).
