@@ -9,10 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "beta_quantile.hpp"
 #include "ergon/core/errors.hpp"
 
 namespace ergon {
 namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kOneDeviation = 0.15865525393145707;  // Φ(-1)
 
 std::string shape_text(const Tensor& tensor) {
   if (!tensor.defined()) return "none";
@@ -134,7 +138,34 @@ Tensor effective_sample_size(const Tensor& chains) {
     const double time = autocorrelation_time({first, first + chains.size(2)});
     sizes[coordinate] = total / std::max(time, 1 / std::log10(total));
   }
-  return sizes.masked_fill(constant, std::numeric_limits<double>::quiet_NaN());
+  return sizes.masked_fill(constant, kNaN);
+}
+
+// All draws of every coordinate in order, (D, chains n) float64.
+Tensor sorted_draws(const Tensor& draws) {
+  const Tensor pooled = draws.detach().to(at::kCPU, at::kDouble).permute({2, 0, 1}).flatten(1);
+  return std::get<0>(pooled.sort(/*dim=*/1, /*descending=*/false)).contiguous();
+}
+
+// Linear between the sorted draws, the first at probability 0 and the last at 1, (D).
+Tensor quantiles(const Tensor& sorted, double probability) {
+  const auto count = sorted.size(1);
+  const double place = probability * static_cast<double>(count - 1);
+  const auto below = std::min(static_cast<std::int64_t>(place), count - 1);
+  const Tensor low = sorted.select(1, below);
+  const Tensor high = sorted.select(1, std::min(below + 1, count - 1));
+  return low + (place - static_cast<double>(below)) * (high - low);
+}
+
+void require_probability(double probability) {
+  require(probability > 0 && probability < 1,
+          "a quantile's probability must lie between 0 and 1, both excluded, got {}", probability);
+}
+
+// Draws with the mean of each coordinate over all chains taken off, (chains, n, D).
+Tensor centred_draws(const Tensor& draws) {
+  const Tensor numbers = draws.detach().to(at::kCPU, at::kDouble);
+  return numbers - numbers.mean(at::IntArrayRef{0, 1});
 }
 
 }  // namespace
@@ -150,6 +181,55 @@ Tensor bulk_effective_sample_size(const Tensor& draws) {
 
 Tensor mean_effective_sample_size(const Tensor& draws) {
   return effective_sample_size(split_chains(draws));
+}
+
+Tensor quantile_effective_sample_size(const Tensor& draws, double probability) {
+  require_probability(probability);
+  const Tensor split = split_chains(draws);
+  const Tensor bar = quantiles(sorted_draws(draws), probability).view({-1, 1, 1});
+  return effective_sample_size((split <= bar).to(at::kDouble));
+}
+
+Tensor tail_effective_sample_size(const Tensor& draws) {
+  return at::fmin(quantile_effective_sample_size(draws, 0.05),
+                  quantile_effective_sample_size(draws, 0.95));
+}
+
+Tensor mcse_mean(const Tensor& draws) {
+  const Tensor size = mean_effective_sample_size(draws);
+  const Tensor variance = sorted_draws(draws).var(at::IntArrayRef{1}, /*unbiased=*/true);
+  return (variance / size).sqrt();
+}
+
+Tensor mcse_stddev(const Tensor& draws) {
+  // constant or not is asked of the draws: their squares around the mean are constant for ±1 too
+  const Tensor constant = mean_effective_sample_size(draws).isnan();
+  const Tensor squares = centred_draws(draws).square();
+  const Tensor size = mean_effective_sample_size(squares);
+  const Tensor second = squares.mean(at::IntArrayRef{0, 1});
+  const Tensor spread = squares.square().mean(at::IntArrayRef{0, 1}) - second.square();
+  return (spread / (4 * second * size)).sqrt().masked_fill(constant, kNaN);
+}
+
+Tensor mcse_quantile(const Tensor& draws, double probability) {
+  const Tensor size = quantile_effective_sample_size(draws, probability);
+  const Tensor sorted = sorted_draws(draws);
+  const auto count = sorted.size(1);
+  Tensor errors = at::full({sorted.size(0)}, kNaN, at::kDouble);
+  for (std::int64_t coordinate = 0; coordinate < sorted.size(0); ++coordinate) {
+    const double of_quantile = size[coordinate].item<double>();
+    if (std::isnan(of_quantile)) continue;
+    const double a = of_quantile * probability + 1, b = of_quantile * (1 - probability) + 1;
+    const auto place = [&](double share) {
+      return beta_quantile(share, a, b) * static_cast<double>(count) - 1;
+    };
+    const auto low = static_cast<std::int64_t>(std::floor(std::max(place(kOneDeviation), 0.0)));
+    const auto high =
+        std::min(static_cast<std::int64_t>(std::ceil(place(1 - kOneDeviation))), count - 1);
+    const double* draw = sorted[coordinate].data_ptr<double>();
+    errors[coordinate] = (draw[high] - draw[low]) / 2;
+  }
+  return errors;
 }
 
 }  // namespace ergon

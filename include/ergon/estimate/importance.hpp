@@ -50,6 +50,25 @@ ImportanceEstimates importance_estimates(const WeightedDraws& draws);
 /// none.
 Estimate evidence_upper_bound(const Tensor& log_weights_at_exact_draws);
 
+/// What weights at exact draws of p say, the reverse of what importance_estimates sees: modes that
+/// q misses make these weights large.
+struct ForwardEstimates {
+  Estimate log_z;          ///< -log (1/n) Σ 1/w: E_p[1/w] = 1/Z exactly where q has p's support
+  Estimate eubo;           ///< mean log w, an upper bound on log Z in expectation
+  Estimate ess_share;      ///< n² / (Σ w Σ 1/w), in [0, 1]
+  std::int64_t draws = 0;  ///< n
+};
+
+/// Forward log Z and forward effective sample size 1 / E_p[w/Z] = Z / E_p[w] with Z the forward
+/// estimate (Nicoli et al. 2023, "Detecting and mitigating mode collapse for flow-based sampling of
+/// lattice field theories"; Blessing et al. 2024, "Beyond ELBOs"), from log w = log p̄ - log q at
+/// independent exact draws of p, (n), n >= 2; standard errors by the delta method ((D10) to (D12)
+/// of docs/maths/diagnostics.md). Where q is zero at some draws (log w = +inf) the share is 0 and
+/// the EUBO infinite, both without an interval. Throws InvalidInput for other shapes,
+/// NumericalFailure where p̄ is zero at a draw, for a number that is none, and where q is zero at
+/// every draw.
+ForwardEstimates forward_estimates(const Tensor& log_weights_at_exact_draws);
+
 /// Shape of a generalised Pareto distribution fitted to the largest min(n/5, 3√n) weights (Zhang
 /// and Stephens 2009, with the weak prior of Vehtari et al. 2024, "Pareto smoothed importance
 /// sampling"): below 0.5 the weights have a variance, above 0.7 neither value nor standard error
