@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 
 inline Json to_json_value(std::int64_t value) { return value; }
 inline Json to_json_value(double value) { return value; }
+inline Json to_json_value(bool value) { return value; }
 inline Json to_json_value(const std::string& value) { return value; }
 inline Json to_json_value(const std::vector<double>& value) { return value; }
 template <class Value>

@@ -97,33 +97,54 @@ std::string particles_block(const Json& result) {
                    density_note(particles.at("log_z"), density));
 }
 
+std::string acceptance_line(const Json& result, const Json& chains) {
+  if (chains.at("acceptance_refresh").is_number() || chains.at("swap_share").is_number()) {
+    return fmt::format(
+        "{:<16}forward {}, inverse {}, random moves {}; {} of the particles change halves in a "
+        "step\n",
+        "acceptance", number(chains.at("acceptance_forward")),
+        number(chains.at("acceptance_inverse")), number(chains.at("acceptance_refresh")),
+        number(chains.at("swap_share")));
+  }
+  std::string text = number(result.at("acceptance"));
+  if (chains.at("swap_acceptance").is_number())
+    text += fmt::format(", swaps {}", number(chains.at("swap_acceptance")));
+  if (chains.at("tree_depth").is_number())
+    text += fmt::format(", tree depth {}", number(chains.at("tree_depth")));
+  if (chains.at("divergent") > 0)
+    text += fmt::format(", {} divergent", chains.at("divergent").get<std::int64_t>());
+  return fmt::format("{:<16}{}\n", "acceptance", text);
+}
+
 std::string chains_block(const Json& result) {
   const Json& chains = result.at("chains");
   const auto gradients = result.at("target_evaluations").at("gradient").get<double>();
   const Json& ess = chains.at("bulk_ess_min");
   const Json cost =
       ess.is_number() && ess > 0 ? Json(gradients / ess.get<double>()) : Json(nullptr);
-  return fmt::format(
-             "{:<16}{} chains of {} kept draws; no density, so log Z and entropy are not "
-             "estimated\n",
-             "chains", chains.at("chains").get<std::int64_t>(),
-             chains.at("draws").get<std::int64_t>()) +
+  return fmt::format("{:<16}{} chains of {} kept draws{}\n", "chains",
+                     chains.at("chains").get<std::int64_t>(),
+                     chains.at("draws").get<std::int64_t>(),
+                     result.at("log_z").is_object()
+                         ? ""
+                         : "; no density, so log Z and entropy are not estimated") +
          fmt::format("{:<16}{} (largest of the coordinates)\n", "R-hat",
                      number(chains.at("r_hat_max"))) +
          fmt::format("{:<16}{} (smallest of the coordinates), {} gradients each\n", "bulk ESS",
                      number(ess), number(cost)) +
-         fmt::format(
-             "{:<16}forward {}, inverse {}, random moves {}; {} of the particles change halves in "
-             "a step\n",
-             "acceptance", number(chains.at("acceptance_forward")),
-             number(chains.at("acceptance_inverse")), number(chains.at("acceptance_refresh")),
-             number(chains.at("swap_share")));
+         fmt::format("{:<16}{} (smallest of the coordinates)\n", "tail ESS",
+                     number(chains.at("tail_ess_min"))) +
+         acceptance_line(result, chains);
 }
 
 std::string estimates_block(const Json& result) {
-  if (result.at("chains").is_object()) return chains_block(result);
   const std::string header =
       fmt::format(kColumns, "", "estimate", "s.e.", "95 % interval", "known", "error / s.e.");
+  if (result.at("chains").is_object()) {
+    const std::string top =
+        estimate_line("log Z", result.at("log_z"), result.at("target").at("log_z"));
+    return (top.empty() ? "" : header + top) + chains_block(result);
+  }
   const std::string top = estimate_lines(result, result.at("target")) +
                           estimate_line("EUBO", result.at("eubo"), Json(nullptr));
   const std::string below = particles_block(result);
@@ -133,6 +154,18 @@ std::string estimates_block(const Json& result) {
   return header + top +
          note_line("s.e. is the Monte-Carlo error alone; " +
                    density_note(result.at("log_z"), density));
+}
+
+std::string metrics_block(const Json& metrics) {
+  if (!metrics.is_array()) return "";
+  std::string text =
+      fmt::format("{:<24}{:>12}{:>12}{:>14}\n", "metric", "value", "s.e.", "exact draws");
+  for (const Json& metric : metrics) {
+    text += fmt::format("{:<24}{:>12}{:>12}{:>14}\n", metric.at("name").get<std::string>(),
+                        number(metric.at("estimate")), number(metric.at("standard_error")),
+                        number(metric.at("floor")));
+  }
+  return text;
 }
 
 std::string diagnostics_line(const Json& result) {
@@ -155,7 +188,8 @@ std::string diagnostics_line(const Json& result) {
 }  // namespace
 
 std::string result_table(const Json& result, const std::string& folder) {
-  std::string text = head_line(result) + estimates_block(result) + diagnostics_line(result);
+  std::string text = head_line(result) + estimates_block(result) + diagnostics_line(result) +
+                     metrics_block(result.at("metrics"));
   const Json& counts = result.at("target_evaluations");
   text += fmt::format("{:<16}{} log-densities, {} gradients, {} Hessian products\n", "evaluations",
                       grouped(counts.at("log_density").get<std::int64_t>()),

@@ -24,6 +24,7 @@ struct SampleOptions {
 std::string target_group(const std::string&) { return "Target"; }
 std::string fit_group(const std::string&) { return "Fit"; }
 std::string estimates_group(const std::string&) { return "Estimates"; }
+std::string metrics_group(const std::string&) { return "Metrics"; }
 
 std::string sampler_group(const std::string& name) {
   const std::pair<const char*, const char*> groups[] = {{"initial", "Initial distribution"},
@@ -36,7 +37,19 @@ std::string sampler_group(const std::string& name) {
                                                         {"bound", "Step bound"},
                                                         {"density", "Density at the particles"},
                                                         {"control", "Divergence control"},
-                                                        {"precondition", "Stein flow"},
+                                                        {"precondition", "Coordinates"},
+                                                        {"evaluations", "Number of steps"},
+                                                        {"warmup", "Markov chains"},
+                                                        {"chain", "Markov chains"},
+                                                        {"target-acceptance", "Markov chains"},
+                                                        {"mass", "Markov chains"},
+                                                        {"leapfrog", "Markov chains"},
+                                                        {"path-length", "Markov chains"},
+                                                        {"tree-depth", "Markov chains"},
+                                                        {"ladder", "Temperatures"},
+                                                        {"resample", "Temperatures"},
+                                                        {"moves", "Temperatures"},
+                                                        {"replicas", "Temperatures"},
                                                         {"halves", "Exact Metropolis-Hastings"},
                                                         {"refresh", "Exact Metropolis-Hastings"}};
   for (const auto& [beginning, group] : groups) {
@@ -84,9 +97,11 @@ CommandShape sample_shape(SampleOptions& options) {
   shape.name = "sample";
   shape.description =
       "Moves particles from a simple distribution to TARGET, a density known up to its normaliser, "
-      "reads the steps as a normalizing flow, and estimates log Z, the entropy and the evidence "
-      "lower bound from fresh draws through it, with standard errors and 95 % intervals. Defaults "
-      "in brackets are those of --sampler.";
+      "and estimates log Z, the entropy and the evidence lower bound, with standard errors and 95 "
+      "% "
+      "intervals: Stein samplers from fresh draws through their steps read as a normalizing flow, "
+      "laplace, ais and smc from importance weights. Markov chains (hmc, nuts, ...) give draws, "
+      "moments and diagnostics. Defaults in brackets are those of --sampler.";
   shape.positional = "TARGET";
   shape.positional_help = "one of 'ergon targets'";
   auto& fields = shape.fields;
@@ -96,6 +111,7 @@ CommandShape sample_shape(SampleOptions& options) {
   visit_target_fields(settings.target, FieldCollector(fields, target_group));
   visit_sampler_fields(settings.sampler, FieldCollector(fields, sampler_group));
   visit_flow_fields(settings.flow, FieldCollector(fields, estimates_group));
+  visit_metric_fields(settings.metrics, FieldCollector(fields, metrics_group));
   visit_fit_fields(settings.fit, FieldCollector(fields, fit_group));
   add_field(fields, "Fit", "fitted", settings.fitted,
             "reuse the parameters of an earlier fit: a run's folder or its fit.npz");
@@ -103,7 +119,8 @@ CommandShape sample_shape(SampleOptions& options) {
   shape.examples =
       "  ergon sample gaussian-worked --fit 200\n"
       "  ergon sample mixture-4 --sampler p-svgd --estimate particles --seed 1 --json\n"
-      "  ergon sample funnel --sampler stein-mh --steps 2000\n"
+      "  ergon sample funnel --sampler nuts\n"
+      "  ergon sample brownian --sampler smc --particles 1000\n"
       "  ergon sample logistic --data patients.csv --label-column sick --fit 300 --out "
       "out/patients\n"
       "  ergon sample gaussian-worked --fitted out/gaussian-worked-stein-flow --draws 100000\n"
@@ -235,13 +252,17 @@ void refuse_idle_words(const Words& words, const RunSettings& settings) {
   std::vector<std::string> all;
   FlowOptions scratch;
   visit_flow_fields(scratch, [&all](const char* name, auto&, const char*) { all.push_back(name); });
-  const bool chains = settings.sampler.kind == SamplerKind::kSteinMh;
+  const bool mapless = !makes_maps(settings.sampler.kind);
   for (const std::string& name : all) {
-    if (name == "estimate" && !chains) continue;
-    if (chains) refuse({name.c_str()}, "under --sampler stein-mh, which makes no flow");
+    if (name == "estimate" && !mapless) continue;
+    if (mapless) {
+      refuse({name.c_str()}, fmt::format("under --sampler {}, which makes no flow",
+                                         to_name(settings.sampler.kind)));
+    }
     if (flow.estimate == EstimateSource::kParticles)
       refuse({name.c_str()}, "under --estimate particles");
   }
+  if (!settings.metrics.metrics) refuse({"metric-draws", "reference-draws"}, "without --metrics");
   if (flow.defensive == DefensiveProposal::kNone)
     refuse({"defensive-share", "defensive-scale"}, "under --defensive none");
   if (flow.defensive == DefensiveProposal::kInitial)
@@ -256,7 +277,7 @@ void refuse_idle_words(const Words& words, const RunSettings& settings) {
 void check_flow(const RunSettings& settings) {
   const SamplerOptions& sampler = settings.sampler;
   const FlowOptions& flow = settings.flow;
-  if (flow.estimate == EstimateSource::kParticles || sampler.kind == SamplerKind::kSteinMh) return;
+  if (!records_flow(settings)) return;
   const std::int64_t least = flow.defensive == DefensiveProposal::kNone ? 2 : 4;
   require(flow.draws / sampler.sets >= least,
           "--draws {} leaves {} for each of {} sets, at least {} are needed{}; take more --draws",
@@ -280,13 +301,15 @@ void finish_request(const Words& words,
   settings.sampler.validate();
   settings.fit.validate();
   settings.flow.validate();
+  settings.metrics.validate();
   require(request.checkpoint_every >= 0, "--checkpoint-every must not be negative, got {}",
           request.checkpoint_every);
   require(!settings.animate || settings.figures,
           "--animate and --no-figures contradict each other");
-  require(tracks_density(settings.sampler.kind) || settings.fit.iterations == 0,
-          "--fit needs a sampler that tracks its density: use --sampler stein-flow, met-svgd or "
-          "p-svgd");
+  require(
+      can_be_fitted(settings.sampler.kind) || settings.fit.iterations == 0,
+      "--fit needs a Stein sampler that tracks its density: use --sampler stein-flow, met-svgd or "
+      "p-svgd");
   check_flow(settings);
   refuse_idle_words(words, settings);
   if (!fit) return;

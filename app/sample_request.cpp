@@ -34,9 +34,7 @@ Json input_files(const TargetOptions& options) {
   Json files = Json::object();
   visit_target_fields(options, [&files](const std::string& name, const auto& value, const char*) {
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      const bool is_file = name == "data" || name == "covariance-file" || name == "means-file" ||
-                           name == "weights-file" || name == "model";
-      if (!is_file || value.empty()) return;
+      if (!names_a_file(name) || value.empty()) return;
       const std::string bytes = read_file(value);
       files[name] = {{"bytes", bytes.size()}, {"crc32c", crc32c(bytes)}};
     }
@@ -62,9 +60,21 @@ void require_same_inputs(const Json& before,
 
 }  // namespace
 
+bool names_a_file(const std::string& target_option) {
+  return target_option == "data" || target_option == "covariance-file" ||
+         target_option == "means-file" || target_option == "weights-file" ||
+         target_option == "model";
+}
+
+void MetricOptions::validate() const {
+  require(draws >= 25 && draws <= 5000, "--metric-draws must be between 25 and 5000, got {}",
+          draws);
+  require(reference.empty() || file_exists(reference), "--reference-draws: there is no file {}",
+          reference);
+}
+
 bool records_flow(const RunSettings& settings) {
-  return settings.flow.estimate == EstimateSource::kFlow &&
-         settings.sampler.kind != SamplerKind::kSteinMh;
+  return settings.flow.estimate == EstimateSource::kFlow && makes_maps(settings.sampler.kind);
 }
 
 std::string target_text(const TargetOptions& options) {
@@ -116,6 +126,7 @@ Json to_json(const RunSettings& settings) {
   json["sampler"] = sampler_to_json(settings.sampler);
   json["fit"] = fit;
   json["estimate"] = estimate;
+  visit_metric_fields(settings.metrics, JsonWriter{json["metrics"]});
   json["run"] = run;
   return json;
 }
@@ -128,6 +139,7 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
   settings.sampler = sampler_from_json(part(json, "sampler", context), context);
   visit_fit_fields(settings.fit, JsonReader(part(json, "fit", context), context));
   visit_flow_fields(settings.flow, JsonReader(part(json, "estimate", context), context));
+  visit_metric_fields(settings.metrics, JsonReader(part(json, "metrics", context), context));
   const Json& run = part(json, "run", context);
   settings.seed = value_of<std::uint64_t>(run, "seed", context);
   settings.threads = value_of<int>(run, "threads", context);
@@ -141,7 +153,7 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
 std::string why_nothing_is_estimated(const Json& result) {
   const bool asked_for_flow =
       result.at("options").at("estimate").at("estimate") == to_name(EstimateSource::kFlow);
-  if (asked_for_flow && !result.at("chains").is_object())
+  if (asked_for_flow && result.at("sampler").at("density").is_string())
     return "The flow's draws failed, and nothing is estimated: the warnings say why.";
   return "This sampler tracks no density: log Z, entropy and ELBO are not estimated.";
 }

@@ -11,6 +11,26 @@
 
 namespace ergon::app {
 
+/// Whether and how the run's draws are compared with the target.
+struct MetricOptions {
+  bool metrics = false;
+  std::int64_t draws = 1000;  ///< of the run, and of the reference, 25 … 5000
+  std::string reference;      ///< .npz or .csv of draws, for targets without an exact sampler
+
+  /// Throws InvalidInput.
+  void validate() const;
+};
+
+/// Calls visit(name, reference, help) for every field.
+template <class Self, class Visitor>
+void visit_metric_fields(Self& self, Visitor&& visit) {
+  visit("metrics", self.metrics,
+        "compare the draws with the target: W2, MMD, kernel Stein discrepancy, mode coverage");
+  visit("metric-draws", self.draws, "draws that are compared");
+  visit("reference-draws", self.reference,
+        "draws of the target to compare with (.npz, .csv) where it has no exact sampler");
+}
+
 /// What a run computes: everything that decides its numbers. Kept in result.json and in
 /// checkpoints.
 struct RunSettings {
@@ -18,6 +38,7 @@ struct RunSettings {
   SamplerOptions sampler;
   FitOptions fit;
   FlowOptions flow;
+  MetricOptions metrics;
   std::uint64_t seed = 0;
   int threads = 1;       ///< of a pass over particles and of a tensor operation
   bool figures = true;   ///< pictures and report.html
@@ -41,6 +62,9 @@ Json to_json(const RunSettings& settings);
 
 /// The reverse. Throws InvalidInput naming `context`.
 RunSettings settings_from_json(const Json& json, const std::string& context);
+
+/// Whether the value of this option of a target is the path of a file.
+bool names_a_file(const std::string& target_option);
 
 /// Whether the run is recorded as a flow, from whose draws log Z, entropy and ELBO are estimated.
 bool records_flow(const RunSettings& settings);

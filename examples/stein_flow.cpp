@@ -43,8 +43,7 @@ int main() {
   while (!fit.finished()) fit.step();
 
   const ergon::FlowOptions flow_options;
-  ergon::Run run(target, options, fit.best_parameters(), seed.child("run"),
-                 {flow_options.safety, 0});
+  ergon::Run run(target, options, fit.best_parameters(), seed.child("run"), {flow_options.safety});
   while (run.status() == ergon::RunStatus::kRunning) run.step();
   const auto flows = ergon::flows_of(run, flow_options);
   const auto estimates =

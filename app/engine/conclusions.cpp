@@ -5,6 +5,9 @@
 #include <cmath>
 
 #include "ergon/estimate/chains.hpp"
+#include "ergon/estimate/expectation.hpp"
+#include "ergon/estimate/weighted_sets.hpp"
+#include "ergon/sampler/parallel_tempering.hpp"
 
 namespace ergon::app {
 namespace {
@@ -30,12 +33,23 @@ std::optional<double> last_of(const std::vector<TraceRow>& trace, double TraceRo
   return std::nullopt;
 }
 
+std::int64_t divergent_after_warmup(const Run& run) {
+  std::int64_t divergent = 0;
+  for (const TraceRow& row : run.trace()) {
+    if (row.step > run.warmup_steps()) divergent += row.divergent;
+  }
+  return divergent;
+}
+
 ChainDiagnostics diagnose_chains(const Run& run) {
   ChainDiagnostics found;
   found.acceptance_forward = mean_of(run.trace(), &TraceRow::acceptance_forward);
   found.acceptance_inverse = mean_of(run.trace(), &TraceRow::acceptance_inverse);
   found.acceptance_refresh = mean_of(run.trace(), &TraceRow::acceptance_refresh);
   found.swap_share = mean_of(run.trace(), &TraceRow::swap_share);
+  found.tree_depth = mean_of(run.trace(), &TraceRow::tree_depth);
+  found.swap_acceptance = mean_of(run.trace(), &TraceRow::swap_acceptance);
+  found.divergent = divergent_after_warmup(run);
   const Tensor draws = run.chains();
   if (!draws.defined()) return found;
   found.chains = draws.size(0);
@@ -43,11 +57,13 @@ ChainDiagnostics diagnose_chains(const Run& run) {
   if (found.draws < kFewestChainDraws || !draws.isfinite().all().item<bool>()) return found;
   found.r_hat_max = split_r_hat(draws).max().item<double>();
   found.bulk_ess_min = bulk_effective_sample_size(draws).min().item<double>();
+  found.tail_ess_min = tail_effective_sample_size(draws).min().item<double>();
+  found.mean_ess_min = mean_effective_sample_size(draws).min().item<double>();
   return found;
 }
 
 void put_on_top(const FlowEstimates& flow, Conclusions& conclusions) {
-  conclusions.source = EstimateSource::kFlow;
+  conclusions.source = Source::kFlow;
   conclusions.log_z = flow.log_z;
   conclusions.entropy = flow.entropy;
   conclusions.elbo = flow.elbo;
@@ -60,14 +76,71 @@ void put_on_top(const FlowEstimates& flow, Conclusions& conclusions) {
 
 void put_on_top(const RunSummary& particles, Conclusions& conclusions) {
   if (!particles.log_z) return;
-  conclusions.source = EstimateSource::kParticles;
+  conclusions.source = Source::kParticles;
   conclusions.log_z = particles.log_z;
   conclusions.entropy = particles.entropy;
   conclusions.elbo = particles.elbo;
   conclusions.ess_share = particles.ess_share;
 }
 
+/// Laplace and ais: independent weighted particles; smc: independent sets of them.
+void put_weights_on_top(const State& state, SamplerKind kind, Conclusions& conclusions) {
+  const bool laplace = kind == SamplerKind::kLaplace;
+  const Tensor log_weight = laplace ? state.log_density - state.log_q : state.log_weight;
+  const ImportanceEstimates found =
+      kind == SamplerKind::kSmc
+          ? weighted_set_estimates(log_weight, state.log_density)
+          : importance_estimates({log_weight.flatten(), state.log_density.flatten()});
+  conclusions.source = Source::kWeights;
+  conclusions.log_z = found.log_z;
+  conclusions.entropy = found.entropy;
+  conclusions.elbo = found.elbo;
+  conclusions.ess_share = found.ess_share;
+  if (kind != SamplerKind::kSmc) conclusions.pareto_k = found.pareto_k;
+  conclusions.weights = found;
+}
+
+/// Stepping stones: one estimate a set, averaged on the log scale.
+void put_replicas_on_top(const Run& run, Conclusions& conclusions) {
+  if (!run.chains().defined()) return;  // no step since the warm-up
+  const Tensor log_z = stepping_stone_log_z(run.state()).to(at::kDouble).reshape({-1, 1});
+  if (!log_z.isfinite().all().item<bool>()) return;
+  Estimate estimate = mean_over_sets(log_z, {});
+  estimate.method = fmt::format("stepping stones between replicas, {}", estimate.method);
+  conclusions.source = Source::kReplicas;
+  conclusions.log_z = estimate;
+}
+
 }  // namespace
+
+Moments moments_of(const Session& session, const RunSettings& settings, std::int64_t dim) {
+  if (session.flow() && session.flow()->estimates) {
+    const FlowEstimates& flow = *session.flow()->estimates;
+    return {"target", expectation_under_weights(flow.draws_x, flow.weighted)};
+  }
+  const State& state = session.run().state();
+  const SamplerKind kind = settings.sampler.kind;
+  if (kind == SamplerKind::kSmc) {
+    return {"target", expectation_over_sets(state.particles, state.log_weight)};
+  }
+  if (kind == SamplerKind::kAis || kind == SamplerKind::kLaplace) {
+    const Tensor log_weight =
+        kind == SamplerKind::kAis ? state.log_weight : state.log_density - state.log_q;
+    return {"target",
+            expectation_under_weights(state.particles.reshape({-1, dim}),
+                                      {log_weight.flatten(), state.log_density.flatten()})};
+  }
+  const Tensor draws = session.run().chains();
+  if (draws.defined() && draws.size(1) >= kFewestChainDraws &&
+      draws.isfinite().all().item<bool>()) {
+    const Tensor flat = draws.reshape({-1, dim});
+    const Tensor stddev = flat.std(0, /*unbiased=*/true);
+    return {"chains", {flat.mean(0), stddev, stddev / mean_effective_sample_size(draws).sqrt()}};
+  }
+  Tensor particles = state.particles.reshape({-1, dim}).to(at::kDouble);
+  if (state.alive.defined()) particles = particles.index({state.alive.reshape({-1})});
+  return {"particles", {particles.mean(0), particles.std(0, true), Tensor()}};
+}
 
 Conclusions conclude(const Session& session, const RunSettings& settings) {
   const auto& trace = session.run().trace();
@@ -75,8 +148,14 @@ Conclusions conclude(const Session& session, const RunSettings& settings) {
   conclusions.particles = summarize(session.run(), settings.sampler);
   conclusions.stein_residual = last_of(trace, &TraceRow::stein_residual);
   conclusions.acceptance = mean_of(trace, &TraceRow::acceptance);
-  if (settings.sampler.kind == SamplerKind::kSteinMh) {
+  const SamplerKind kind = settings.sampler.kind;
+  if (makes_chains(kind)) {
     conclusions.chains = diagnose_chains(session.run());
+    if (kind == SamplerKind::kParallelTempering) {
+      put_replicas_on_top(session.run(), conclusions);
+    }
+  } else if (kind == SamplerKind::kLaplace || anneals(kind)) {
+    put_weights_on_top(session.run().state(), kind, conclusions);
   } else if (!records_flow(settings)) {
     put_on_top(conclusions.particles, conclusions);
   } else if (session.flow() && session.flow()->estimates) {
@@ -86,3 +165,14 @@ Conclusions conclude(const Session& session, const RunSettings& settings) {
 }
 
 }  // namespace ergon::app
+
+const std::vector<ergon::EnumName<ergon::app::Source>>&
+ergon::EnumNames<ergon::app::Source>::all() {
+  using ergon::app::Source;
+  static const std::vector<EnumName<Source>> names = {
+      {Source::kFlow, "flow", "fresh draws through the recorded flow"},
+      {Source::kParticles, "particles", "the particles and their log q"},
+      {Source::kWeights, "weights", "weighted particles"},
+      {Source::kReplicas, "replicas", "stepping stones between temperatures"}};
+  return names;
+}

@@ -58,6 +58,13 @@ EngineOutcome unfinished(SessionEnd end, const Session& session, const std::stri
             fmt::format("interrupted; continue with: ergon sample --resume {}", folder)};
   }
   const TraceRow& last = session.run().trace().back();
+  if (end == SessionEnd::kNotArrived) {
+    return {kExitInvalidInput,
+            fmt::format("the path of densities had reached the inverse temperature {:.10g}, not 1, "
+                        "when --steps {} were taken, so that nothing can be said about the target; "
+                        "take more --steps, a smaller --ladder-ess or a --ladder of fixed length",
+                        last.inverse_temperature, last.step)};
+  }
   return {
       kExitInvalidInput,
       fmt::format(

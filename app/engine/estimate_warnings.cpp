@@ -37,7 +37,7 @@ void collect_uncomputed(const char* name,
 }
 
 void warn_about_uncomputed(const Conclusions& conclusions, std::vector<std::string>& texts) {
-  const bool flow = conclusions.source == EstimateSource::kFlow;
+  const bool flow = conclusions.source == Source::kFlow;
   std::vector<std::string> names;
   collect_uncomputed("log Z", conclusions.log_z, flow, names);
   collect_uncomputed("the entropy", conclusions.entropy, flow, names);
@@ -49,7 +49,14 @@ void warn_about_uncomputed(const Conclusions& conclusions, std::vector<std::stri
 
 void warn_about_weights(const Conclusions& conclusions, std::vector<std::string>& texts) {
   if (!conclusions.ess_share || *conclusions.ess_share >= kSmallEssShare) return;
-  const bool flow = conclusions.source == EstimateSource::kFlow;
+  if (conclusions.source == Source::kWeights) {
+    texts.push_back(
+        fmt::format("the importance weights are worth only {:.2g} % of the particles; take more "
+                    "--steps (ais) or --particles, or a better q0",
+                    100 * *conclusions.ess_share));
+    return;
+  }
+  const bool flow = conclusions.source == Source::kFlow;
   texts.push_back(fmt::format(
       "the importance weights are worth only {:.2g} % of the {}; fit longer, take more steps, {}or "
       "widen q0",
@@ -157,7 +164,9 @@ void warn_about_flow(const Session& session,
 // ---- the chains
 // ----------------------------------------------------------------------------------------------------
 
-void warn_about_chains(const ChainDiagnostics& chains, std::vector<std::string>& texts) {
+void warn_about_chains(const ChainDiagnostics& chains,
+                       SamplerKind kind,
+                       std::vector<std::string>& texts) {
   if (!chains.r_hat_max) {
     texts.push_back(fmt::format(
         "whether the chains have converged could not be judged from {} draws of each: take more "
@@ -165,14 +174,41 @@ void warn_about_chains(const ChainDiagnostics& chains, std::vector<std::string>&
         chains.draws));
   } else if (!std::isfinite(*chains.r_hat_max)) {
     texts.push_back(
-        "the chains did not move at all in some coordinate: take --refresh langevin, a larger "
-        "--bandwidth-value (--bandwidth fixed), or more --particles");
+        fmt::format("the chains did not move at all in some coordinate: take {}",
+                    kind == SamplerKind::kSteinMh
+                        ? "--refresh langevin, a larger --bandwidth-value (--bandwidth fixed), or "
+                          "more --particles"
+                        : "a smaller --step-size-value, or start nearer to the target with "
+                          "--initial-mean and --initial-stddev"));
   } else if (*chains.r_hat_max > kLargeRHat) {
     texts.push_back(fmt::format(
-        "the chains have not mixed: R-hat is {:.3f} (above {}); take more --steps, a "
-        "--refresh-step-size that has the random moves accepted about six times in ten, or start "
+        "the chains have not mixed: R-hat is {:.3f} (above {}); take more --steps, {}or start "
         "nearer to the target with --initial-mean and --initial-stddev",
-        *chains.r_hat_max, kLargeRHat));
+        *chains.r_hat_max, kLargeRHat,
+        kind == SamplerKind::kSteinMh ? "a --refresh-step-size that has the random moves accepted "
+                                        "about six times in ten, "
+                                      : "--sampler parallel-tempering where modes are apart, "));
+  }
+  if (chains.divergent > 0) {
+    texts.push_back(fmt::format(
+        "{} trajectories after the warm-up diverged: the chains cannot follow the density where it "
+        "is steepest, and draws miss it; take a larger --target-acceptance, or a smaller "
+        "--step-size-value under --step-size fixed",
+        chains.divergent));
+  }
+}
+
+/// Independent weighted particles can be judged by their weights' tail, sets by their number.
+void warn_about_particle_weights(const ImportanceEstimates& weights,
+                                 const SamplerOptions& sampler,
+                                 std::vector<std::string>& texts) {
+  if (sampler.kind != SamplerKind::kSmc) {
+    for (std::string& reason : reasons_for_distrust(weights)) texts.push_back(std::move(reason));
+  } else if (sampler.sets < 4) {
+    texts.push_back(
+        fmt::format("standard errors come from the spread of --sets {}: take at least 4 for one "
+                    "that can be trusted",
+                    sampler.sets));
   }
 }
 
@@ -184,11 +220,16 @@ void warn_about_estimates(const Session& session,
                           std::vector<std::string>& texts) {
   warn_about_uncomputed(conclusions, texts);
   warn_about_weights(conclusions, texts);
-  if (conclusions.source == EstimateSource::kParticles) {
+  if (conclusions.source == Source::kParticles) {
     warn_about_elbo(session, conclusions, settings.sampler.density.method, texts);
   }
   if (session.flow()) warn_about_flow(session, settings, texts);
-  if (conclusions.chains) warn_about_chains(*conclusions.chains, texts);
+  if (conclusions.chains) {
+    warn_about_chains(*conclusions.chains, settings.sampler.kind, texts);
+  }
+  if (conclusions.weights) {
+    warn_about_particle_weights(*conclusions.weights, settings.sampler, texts);
+  }
 }
 
 }  // namespace ergon::app

@@ -15,8 +15,8 @@
 namespace ergon::app {
 namespace {
 
-/// samples (n, D), set (n), log_density (n), and where there are any log_q (n) and alive (n), n =
-/// sets x particles.
+/// samples (n, D), set (n), log_density (n), and where there are any log_q, log_weight and alive
+/// (n), n = sets x particles.
 NamedTensors sample_arrays(const State& state, std::int64_t dim) {
   const std::int64_t sets = state.particles.size(0);
   const std::int64_t particles = state.particles.size(1);
@@ -26,6 +26,7 @@ NamedTensors sample_arrays(const State& state, std::int64_t dim) {
       {"log_density", state.log_density.reshape({-1})},
   };
   if (state.log_q.defined()) arrays.emplace_back("log_q", state.log_q.reshape({-1}));
+  if (state.log_weight.defined()) arrays.emplace_back("log_weight", state.log_weight.reshape({-1}));
   if (state.alive.defined()) arrays.emplace_back("alive", state.alive.reshape({-1}));
   return arrays;
 }

@@ -15,18 +15,21 @@ namespace {
 constexpr std::int64_t kGridNodes = 121;
 constexpr double kContourDepth = 6.9;        // below the peak there is less than a thousandth of it
 constexpr std::ptrdiff_t kFewestNodes = 12;  // above that depth, for a contour to be seen
-constexpr double kMargin = 0.25;             // of the particles' range, around them
-constexpr double kCentralShare = 0.005;      // a stray particle does not stretch the picture
+constexpr std::int64_t kMostPoints = 4000;
+constexpr double kMargin = 0.25;         // of the particles' range, around them
+constexpr double kCentralShare = 0.005;  // a stray particle does not stretch the picture
 
 constexpr const char* kContourCaption =
-    "The particles of all sets over the contours of the density that enclose 10, 30, 50, 70, 90 "
+    "The particles of all sets, or the draws of all chains, over the contours of the density that "
+    "enclose 10, 30, 50, 70, 90 "
     "and 99 % of its mass in the picture.";
 constexpr const char* kNoContourCaption =
     "The particles of all sets. There are no contours to see: the density's mass in the picture "
     "lies "
     "in too few points of it, as when the target is out of view.";
 constexpr const char* kPairsCaption =
-    "The particles of all sets: pairs of the first coordinates, and a histogram of each.";
+    "The particles of all sets, or the draws of all chains: pairs of the first coordinates, and a "
+    "histogram of each.";
 constexpr const char* kDrawsContourCaption =
     "Fresh draws through the flows over the contours of the density, each as it falls, without its "
     "importance weight.";
@@ -44,10 +47,25 @@ std::vector<double> to_vector(const Tensor& values) {
   return {begin, begin + flat.numel()};
 }
 
+/// (n, D) float64, and what they are.
+struct PointsShown {
+  Tensor points;
+  const char* name;
+};
+
 /// (n, D) float64 living particles of all sets.
 Tensor living_particles(const State& state, std::int64_t dim) {
   const Tensor particles = state.particles.reshape({-1, dim}).to(at::kDouble);
   return state.alive.defined() ? particles.index({state.alive.reshape({-1})}) : particles;
+}
+
+/// The draws of all chains, thinned to what a picture shows, or else the living particles.
+PointsShown shown_points(const Session& session, std::int64_t dim) {
+  const Tensor chains = session.run().chains();
+  if (!chains.defined()) return {living_particles(session.run().state(), dim), "particles"};
+  const Tensor draws = chains.reshape({-1, dim});
+  const std::int64_t stride = std::max<std::int64_t>(1, draws.size(0) / kMostPoints);
+  return {draws.slice(0, 0, draws.size(0), stride), "draws"};
 }
 
 /// (n, D) float64 draws through the flows; undefined where there are none.
@@ -125,9 +143,9 @@ ContourFigure contour_figure(const Tensor& points,
 }
 
 ContourFigure particles_contour_figure(const Session& session, const Target& target) {
-  const State& state = session.run().state();
-  return contour_figure(living_particles(state, 2), "particles", target,
-                        state.particles.scalar_type());
+  const PointsShown shown = shown_points(session, 2);
+  return contour_figure(shown.points, shown.name, target,
+                        session.run().state().particles.scalar_type());
 }
 
 /// points (n, D).
@@ -192,6 +210,16 @@ PanelFigure trace_figure(const Session& session, const Target& target) {
   step_size.log_y = true;
   add_panel(figure, step_size);
   add_panel(figure, {"", "step", "acceptance", {curve_of(trace, "", &TraceRow::acceptance)}});
+  add_panel(
+      figure,
+      {"", "step", "inverse temperature", {curve_of(trace, "", &TraceRow::inverse_temperature)}});
+  LineFigure log_z{"", "step", "log mean weight", {curve_of(trace, "", &TraceRow::log_z)}};
+  if (known.log_z) log_z.references.push_back({*known.log_z, "log Z"});
+  add_panel(figure, log_z);
+  add_panel(figure, {"", "step", "ESS share", {curve_of(trace, "", &TraceRow::ess_share)}});
+  add_panel(figure,
+            {"", "step", "swap acceptance", {curve_of(trace, "", &TraceRow::swap_acceptance)}});
+  add_panel(figure, {"", "step", "tree depth", {curve_of(trace, "", &TraceRow::tree_depth)}});
   return figure;
 }
 
@@ -229,11 +257,11 @@ void draw(Gallery& gallery, const char* file, const char* caption, const Render&
 }
 
 void draw_points(Gallery& gallery, const Session& session, const Target& target) {
-  const State& state = session.run().state();
   const Tensor draws = flow_draws(session);
   if (target.dim() != 2) {
     draw(gallery, "particles.svg", kPairsCaption, [&] {
-      return render_svg(pairs_figure(living_particles(state, target.dim()), "particles", target));
+      const PointsShown shown = shown_points(session, target.dim());
+      return render_svg(pairs_figure(shown.points, shown.name, target));
     });
     if (!draws.defined()) return;
     draw(gallery, "draws.svg", kDrawsPairsCaption,
@@ -249,7 +277,8 @@ void draw_points(Gallery& gallery, const Session& session, const Target& target)
   if (!contours && !gallery.pictures.empty()) gallery.pictures.back().caption = kNoContourCaption;
   if (!draws.defined()) return;
   draw(gallery, "draws.svg", kDrawsContourCaption, [&] {
-    return render_svg(contour_figure(draws, "draws", target, state.particles.scalar_type()));
+    return render_svg(
+        contour_figure(draws, "draws", target, session.run().state().particles.scalar_type()));
   });
 }
 

@@ -96,6 +96,16 @@ std::string report_html(const Json& result, const std::vector<Picture>& pictures
   report.table(diagnostics);
   if (result.at("chains").is_object())
     report.heading("Chains").table(cells_of(result.at("chains")));
+  if (result.at("metrics").is_array()) {
+    Rows rows;
+    for (const Json& metric : result.at("metrics")) {
+      rows.push_back({text_of(metric.at("name")), text_of(metric.at("estimate")),
+                      text_of(metric.at("standard_error")), text_of(metric.at("floor")),
+                      text_of(metric.at("method"))});
+    }
+    report.heading("Draws against the target")
+        .table({"", "value", "standard error", "exact draws", "method"}, rows);
+  }
   for (const Picture& picture : pictures) {
     const bool moving =
         picture.file.size() > 4 && picture.file.compare(picture.file.size() - 4, 4, ".gif") == 0;

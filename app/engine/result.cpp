@@ -7,7 +7,7 @@
 #include <ctime>
 
 #include "ergon/core/machine.hpp"
-#include "ergon/estimate/expectation.hpp"
+#include "metrics.hpp"
 
 namespace ergon::app {
 namespace {
@@ -55,31 +55,21 @@ Json numbers(const Tensor& values) {
   return list;
 }
 
-/// Mean and standard deviation of every coordinate, for targets of moderate dimension: of the
-/// target, by the weights of the flow's draws, or of the living particles.
-Json moments(const Session& session, std::int64_t dim) {
+/// For targets of moderate dimension.
+Json moments(const Session& session, const RunSettings& settings, std::int64_t dim) {
   if (dim > kMostMoments) return nullptr;
-  if (session.flow() && session.flow()->estimates) {
-    const FlowEstimates& flow = *session.flow()->estimates;
-    const Expectation found = expectation_under_weights(flow.draws_x, flow.weighted);
-    return {{"of", "target"},
-            {"mean", numbers(found.mean)},
-            {"stddev", numbers(found.stddev)},
-            {"mean_standard_error", numbers(found.standard_error)}};
-  }
-  const State& state = session.run().state();
-  Tensor particles = state.particles.reshape({-1, dim}).to(at::kDouble);
-  if (state.alive.defined()) particles = particles.index({state.alive.reshape({-1})});
-  return {{"of", "particles"},
-          {"mean", numbers(particles.mean(0))},
-          {"stddev", numbers(particles.std(0, true))},
-          {"mean_standard_error", nullptr}};
+  const Moments found = moments_of(session, settings, dim);
+  const Tensor& error = found.coordinates.standard_error;
+  return {{"of", found.of},
+          {"mean", numbers(found.coordinates.mean)},
+          {"stddev", numbers(found.coordinates.stddev)},
+          {"mean_standard_error", error.defined() ? numbers(error) : Json(nullptr)}};
 }
 
 /// The published estimates, beside those of the flow.
 Json particles_json(const Conclusions& conclusions, const SamplerOptions& options) {
   const RunSummary& particles = conclusions.particles;
-  if (conclusions.source == EstimateSource::kParticles || !particles.log_z) return nullptr;
+  if (conclusions.source != Source::kFlow || !particles.log_z) return nullptr;
   return {{"log_z", to_json(particles.log_z)},
           {"entropy", to_json(particles.entropy)},
           {"elbo", to_json(particles.elbo)},
@@ -91,12 +81,17 @@ Json chains_json(const std::optional<ChainDiagnostics>& chains) {
   if (!chains) return nullptr;
   return {{"r_hat_max", number(chains->r_hat_max)},
           {"bulk_ess_min", number(chains->bulk_ess_min)},
+          {"tail_ess_min", number(chains->tail_ess_min)},
+          {"mean_ess_min", number(chains->mean_ess_min)},
           {"draws", chains->draws},
           {"chains", chains->chains},
           {"acceptance_forward", number(chains->acceptance_forward)},
           {"acceptance_inverse", number(chains->acceptance_inverse)},
           {"acceptance_refresh", number(chains->acceptance_refresh)},
-          {"swap_share", number(chains->swap_share)}};
+          {"swap_share", number(chains->swap_share)},
+          {"swap_acceptance", number(chains->swap_acceptance)},
+          {"tree_depth", number(chains->tree_depth)},
+          {"divergent", chains->divergent}};
 }
 
 Json fit_json(const std::optional<FitRecord>& fit) {
@@ -114,7 +109,7 @@ Json sampler_json(const Session& session, const SamplerOptions& options) {
           {"sets", options.sets},
           {"steps_taken", session.run().state().step},
           {"density",
-           tracks_density(options.kind) ? Json(to_name(options.density.method)) : Json(nullptr)},
+           can_be_fitted(options.kind) ? Json(to_name(options.density.method)) : Json(nullptr)},
           {"precision", to_name(options.precision)}};
 }
 
@@ -125,6 +120,19 @@ std::string utc_now() {
   char text[32];
   std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
   return text;
+}
+
+Json metrics_json(const std::vector<Metric>& metrics) {
+  if (metrics.empty()) return nullptr;
+  Json list = Json::array();
+  for (const Metric& metric : metrics) {
+    list.push_back({{"name", metric.name},
+                    {"estimate", number(metric.value)},
+                    {"standard_error", number(metric.standard_error)},
+                    {"floor", number(metric.floor)},
+                    {"method", metric.method}});
+  }
+  return list;
 }
 
 /// The estimates and what says how far to trust them.
@@ -145,7 +153,7 @@ void add_conclusions(const Session& session,
   json["chains"] = chains_json(conclusions.chains);
   json["stein_residual"] = number(conclusions.stein_residual);
   json["acceptance"] = number(conclusions.acceptance);
-  json["moments"] = moments(session, session.run().state().particles.size(-1));
+  json["moments"] = moments(session, settings, session.run().state().particles.size(-1));
 }
 
 void add_origin(const Runtime& runtime, Json& json) {
@@ -175,9 +183,11 @@ Json result_json(const Session& session,
   json["target"] = {{"name", target.name()},
                     {"dim", target.dim()},
                     {"log_z", number(known.log_z)},
+                    {"log_z_standard_error", number(known.log_z_standard_error)},
                     {"entropy", number(known.entropy)}};
   json["sampler"] = sampler_json(session, settings.sampler);
   add_conclusions(session, conclusions, settings, json);
+  json["metrics"] = metrics_json(metrics_of(session, settings, target));
   json["target_evaluations"] = to_json(session.evaluations());
   json["fit"] = fit_json(session.fit());
   json["warnings"] = warnings(session, conclusions, settings, target, runtime);

@@ -25,7 +25,6 @@ constexpr double kNumbersOfDraw = 12;  // weights, densities, strata
 struct Stopped {};
 
 constexpr std::int64_t kMostExactDraws = 2000;
-constexpr std::int64_t kChainDraws = 1000;
 constexpr double kShareOfMemory = 0.5;  // for the record of a run
 constexpr std::int64_t kFitPhase = 0;
 constexpr std::int64_t kRunPhase = 1;
@@ -47,6 +46,29 @@ Frame to_frame(const std::string& step, const Tensor& particles, const std::stri
   return frame;
 }
 
+/// How far a run is, in what its end is counted in.
+struct Pace {
+  std::int64_t done = 0;
+  std::int64_t all = 0;
+  std::string note;
+};
+
+Pace pace_of(const Run& run, const SamplerOptions& options) {
+  const std::int64_t step = run.state().step;
+  if (anneals(options.kind) && options.tempering.ladder == TemperatureLadder::kAdaptive) {
+    const double beta = run.trace().back().inverse_temperature;
+    const double reached = std::isfinite(beta) ? beta : 0.0;
+    return {static_cast<std::int64_t>(100 * reached), 100,
+            fmt::format("step {}, inverse temperature {:.3g}", step, reached)};
+  }
+  const std::int64_t most = options.steps.evaluations;
+  if (most == 0) return {step, options.steps.steps, {}};
+  return {std::min(run.evaluations(), most), most, fmt::format("evaluations, step {}", step)};
+}
+
+/// The parameters of a run's checkpoint.
+NamedTensors parameters_of(const NamedTensors& saved) { return extract(saved, "run.parameters."); }
+
 }  // namespace
 
 Session::Session(const SampleRequest& request, const Target& target, std::string folder)
@@ -66,7 +88,7 @@ ProgressStyle Session::progress_style() const {
 
 NamedTensors Session::starting_or_given() const {
   if (!parameters_.empty()) return parameters_;
-  return starting_parameters(settings().sampler, target_.dim(), seed_.child("parameters"));
+  return starting_parameters(settings().sampler, density_, seed_.child("parameters"));
 }
 
 void Session::require_room_for_record() const {
@@ -105,7 +127,6 @@ void Session::prepare() {
 std::unique_ptr<Run> Session::make_run(NamedTensors parameters) const {
   Run::Keep keep;
   if (records_flow(settings())) keep.flow_safety = settings().flow.safety;
-  if (settings().sampler.kind == SamplerKind::kSteinMh) keep.chain_draws = kChainDraws;
   return std::make_unique<Run>(density_, settings().sampler, std::move(parameters),
                                seed_.child("run"), keep);
 }
@@ -170,8 +191,8 @@ void Session::finish_fit() {
 }
 
 SessionEnd Session::carry_out_run() {
-  const std::int64_t steps = settings().sampler.steps.steps;
-  Progress progress("sample", steps, progress_style(), run_->state().step);
+  const Pace pace = pace_of(*run_, settings().sampler);
+  Progress progress("sample", pace.all, progress_style(), pace.done);
   while (run_->status() == RunStatus::kRunning) {
     if (interrupt_requested()) {
       save();
@@ -179,13 +200,16 @@ SessionEnd Session::carry_out_run() {
     }
     step_or_save([this] { run_->step(); });
     keep_frame();
-    progress.update(run_->state().step);
+    const Pace now = pace_of(*run_, settings().sampler);
+    progress.update(now.done, now.note);
     save_when_due();
   }
   progress.finish();
-  if (run_->status() != RunStatus::kTooManyNonfinite) return SessionEnd::kComplete;
-  save();
-  return SessionEnd::kTooManyNonfinite;
+  if (run_->status() == RunStatus::kTooManyNonfinite) {
+    save();
+    return SessionEnd::kTooManyNonfinite;
+  }
+  return run_->status() == RunStatus::kNotArrived ? SessionEnd::kNotArrived : SessionEnd::kComplete;
 }
 
 /// Exact draws of the target, where it has a sampler, for the upper bound.
@@ -283,7 +307,7 @@ void Session::restore_fit(const NamedTensors& saved, const std::string& context)
 }
 
 void Session::restore_run(const NamedTensors& saved, const std::string& context) {
-  run_ = make_run(starting_or_given());
+  run_ = make_run(parameters_of(saved));
   run_->restore(extract(saved, "run."), context);
   const NamedTensors record = extract(saved, "fit_record.");
   if (!record.empty()) fit_record_ = to_fit_record(record, context);

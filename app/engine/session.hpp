@@ -40,7 +40,7 @@ struct FlowRecord {
   std::string failure;  ///< why there are no estimates; empty: there are
 };
 
-enum class SessionEnd { kComplete, kInterrupted, kTooManyNonfinite };
+enum class SessionEnd { kComplete, kInterrupted, kTooManyNonfinite, kNotArrived };
 
 /// A fit (when asked for), a run, and the estimates from its flow (when it is recorded), carried
 /// out in a folder with checkpoints: stopped at any moment and resumed, it ends with the same bits

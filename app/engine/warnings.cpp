@@ -43,7 +43,7 @@ void warn_about_convergence(const Conclusions& conclusions,
                             std::vector<std::string>& texts) {
   if (sampler.hessian.trace == HessianTrace::kOff) return;  // the residual then lacks tr H
   // The flow's weights judge its draws better than the residual of the few particles behind them.
-  const bool weighted = conclusions.source == EstimateSource::kFlow;
+  const bool weighted = conclusions.source == Source::kFlow;
   if (weighted && conclusions.ess_share >= kEnoughEssShare) return;
   const double limit = kLargeResidualPerDimension * static_cast<double>(dim);
   if (conclusions.stein_residual && *conclusions.stein_residual > limit) {
@@ -58,6 +58,7 @@ void warn_about_divergence(const Session& session,
                            const SamplerOptions& sampler,
                            std::int64_t dim,
                            std::vector<std::string>& texts) {
+  if (!is_stein(sampler.kind) && sampler.kind != SamplerKind::kUla) return;  // moves are judged
   const double first = session.run().trace().front().log_density;
   const double last = session.run().trace().back().log_density;
   if (std::isfinite(last) && !(first - last > kFallPerDimension * static_cast<double>(dim))) return;
@@ -65,7 +66,10 @@ void warn_about_divergence(const Session& session,
   texts.push_back(fmt::format(
       "the particles' mean log-density fell from {:.4g} to {:.4g}: the steps are too "
       "large and the particles have left the target; take a smaller --step-size-value{}",
-      first, last, bounded ? "" : ", or --sampler met-svgd, which bounds its steps"));
+      first, last,
+      bounded                             ? ""
+      : sampler.kind == SamplerKind::kUla ? ", or --sampler mala, which rejects such steps"
+                                          : ", or --sampler met-svgd, which bounds its steps"));
 }
 
 /// Steps that meant to move the particles and left every one where it was, without an

@@ -24,7 +24,7 @@ void FlowDraw(benchmark::State& run) {
   const auto target = standard_normal(dim);
   const SamplerOptions options = flow_options(steps);
   ergon::Run recorded(*target, options, starting_parameters(options, dim, Seed(1)), Seed(2),
-                      {0.95, 0});
+                      {0.95});
   while (recorded.status() == RunStatus::kRunning) recorded.step();
   const SteinFlow flow = std::move(flows_of(recorded, {}).front());
   Generator generator = Seed(3).generator();

@@ -6,8 +6,8 @@
 #include <benchmark/benchmark.h>
 
 #include "ergon/core/random.hpp"
+#include "ergon/sampler/make_sampler.hpp"
 #include "ergon/sampler/parameters.hpp"
-#include "ergon/sampler/stein_samplers.hpp"
 #include "support/problem.hpp"
 
 namespace ergon::bench {

@@ -13,9 +13,9 @@
 #include "ergon/core/errors.hpp"
 #include "ergon/learn/flow_objective.hpp"
 #include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/make_sampler.hpp"
 #include "ergon/sampler/moves.hpp"
 #include "ergon/sampler/parameters.hpp"
-#include "ergon/sampler/stein_samplers.hpp"
 
 namespace ergon {
 namespace {
@@ -55,7 +55,7 @@ void from_bytes(const Tensor& bytes, torch::optim::Adam& optimizer) {
 
 // What the sampler cannot use is refused, not ignored.
 void require_fit_options_apply(const SamplerOptions& sampler, const FitOptions& fit) {
-  require(tracks_density(sampler.kind),
+  require(can_be_fitted(sampler.kind),
           "{} tracks no density, so there is nothing to fit: use --sampler stein-flow, met-svgd or "
           "p-svgd, or leave --fit out",
           to_name(sampler.kind));

@@ -70,6 +70,23 @@ Tensor InitialDistribution::log_prob(const Tensor& x) const {
                          : each.logsumexp(-1) - std::log(static_cast<double>(components));
 }
 
+LogDensityAndScore InitialDistribution::log_density_and_score(const Tensor& x) const {
+  const double normaliser = 0.5 * static_cast<double>(mean_.size(1)) * std::log(2 * M_PI);
+  const Tensor root_precision = (-log_stddev_).exp();  // (K, D)
+  const auto components = mean_.size(0);
+  if (components == 1) {
+    const Tensor standard = (x - mean_[0]) * root_precision[0];
+    const Tensor log_q = -0.5 * standard.square().sum(-1) - log_stddev_.sum() - normaliser;
+    return {log_q, -standard * root_precision[0]};
+  }
+  const Tensor standard = (x.unsqueeze(-2) - mean_) * root_precision;  // (..., K, D)
+  const Tensor each = -0.5 * standard.square().sum(-1) - log_stddev_.sum(-1) - normaliser;
+  const Tensor total = each.logsumexp(-1, /*keepdim=*/true);
+  const Tensor responsibility = (each - total).exp().unsqueeze(-2);  // (..., 1, K)
+  return {total.squeeze(-1) - std::log(static_cast<double>(components)),
+          -at::matmul(responsibility, standard * root_precision).squeeze(-2)};
+}
+
 Tensor InitialDistribution::within(const Tensor& x, double width) const {
   const Tensor standard = (x.unsqueeze(-2) - mean_) * (-log_stddev_).exp();
   return (standard.abs() <= width).all(-1).any(-1);

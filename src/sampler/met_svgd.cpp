@@ -398,11 +398,4 @@ Transition MetSvgd::step(const LogDensity& target, const State& state, Generator
   return result;
 }
 
-std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
-                                      const NamedTensors& parameters) {
-  if (options.kind == SamplerKind::kSvgd) return std::make_unique<Svgd>(options);
-  if (options.kind == SamplerKind::kSteinMh) return std::make_unique<SteinMh>(options);
-  return std::make_unique<MetSvgd>(options, parameters);
-}
-
 }  // namespace ergon

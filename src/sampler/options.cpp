@@ -1,7 +1,11 @@
 #include "ergon/sampler/options.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
+
+#include "ergon/sampler/option_fields.hpp"
 
 namespace ergon {
 namespace {
@@ -102,6 +106,77 @@ void validate(const DensityOptions& density, const ControlOptions& control) {
           "--control-probability must lie in [0, 1], got {}", control.probability);
 }
 
+void validate(const ChainOptions& chain) {
+  require(chain.warmup >= 0 && chain.warmup < 1, "--warmup must lie in [0, 1), got {}",
+          chain.warmup);
+  require(chain.target_acceptance > 0 && chain.target_acceptance < 1,
+          "--target-acceptance must lie in (0, 1), got {}", chain.target_acceptance);
+  require_count("leapfrog-steps", chain.leapfrog_steps, 1);
+  require_count("chain-draws", chain.draws, 4);
+  require(chain.tree_depth >= 1 && chain.tree_depth <= 20,
+          "--tree-depth must be between 1 and 20, got {}", chain.tree_depth);
+}
+
+void validate(const TemperingOptions& tempering) {
+  require_positive("ladder-power", tempering.power);
+  require(tempering.conditional_ess > 0 && tempering.conditional_ess < 1,
+          "--ladder-ess must lie in (0, 1), got {}", tempering.conditional_ess);
+  require(tempering.resample_below > 0 && tempering.resample_below <= 1,
+          "--resample-below must lie in (0, 1], got {}", tempering.resample_below);
+  require_count("moves", tempering.moves, 1);
+  require(tempering.replicas >= 2 && tempering.replicas <= 1000,
+          "--replicas must be between 2 and 1000, got {}", tempering.replicas);
+}
+
+bool starts_with_any(std::string_view name, std::initializer_list<std::string_view> beginnings) {
+  return std::any_of(beginnings.begin(), beginnings.end(),
+                     [&](auto beginning) { return name.rfind(beginning, 0) == 0; });
+}
+
+bool is_any(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+template <class Enum>
+bool is_any(Enum value, std::initializer_list<Enum> values) {
+  return std::find(values.begin(), values.end(), value) != values.end();
+}
+
+/// Refuses every option that differs from the preset of the kind and is not one of its own.
+void require_own_options(const SamplerOptions& options) {
+  const SamplerOptions preset = sampler_preset(options.kind);
+  visit_sampler_fields(options, [&](const char* name, const auto& value, const char*) {
+    if (takes_option(options.kind, name)) return;
+    // The same field of the preset, which lies at the same place.
+    const auto offset =
+        reinterpret_cast<const char*>(&value) - reinterpret_cast<const char*>(&options);
+    using Value = std::decay_t<decltype(value)>;
+    const auto& usual =
+        *reinterpret_cast<const Value*>(reinterpret_cast<const char*>(&preset) + offset);
+    require(value == usual,
+            "--{} does nothing under --sampler {}; leave it out ('ergon samplers {}' lists what it "
+            "takes)",
+            name, to_name(options.kind), to_name(options.kind));
+  });
+}
+
+void validate_dynamics(const SamplerOptions& options) {
+  const StepSizeRule rule = options.step_size.rule;
+  const bool may_adapt = options.kind != SamplerKind::kUla;
+  require(rule == StepSizeRule::kFixed || (may_adapt && rule == StepSizeRule::kAdapted),
+          "--step-size {} is none for --sampler {}; choose {}", to_name(rule),
+          to_name(options.kind), may_adapt ? "fixed or adapted" : "fixed");
+  require(is_any(options.precondition, {Precondition::kNone, Precondition::kLaplace}),
+          "--precondition {} is learned by --fit, which --sampler {} does not take; choose none or "
+          "laplace",
+          to_name(options.precondition), to_name(options.kind));
+}
+
+void validate_annealing(const SamplerOptions& options) {
+  require(options.steps.steps >= 1, "--steps must be at least 1 for --sampler {}, got 0",
+          to_name(options.kind));
+}
+
 // svgd and stein-mh track no density: everything that needs one, or would change one, is refused.
 void validate_without_density(const SamplerOptions& options) {
   const std::string advice = fmt::format(
@@ -139,15 +214,55 @@ void validate_stein_flow(const SamplerOptions& options) {
 
 }  // namespace
 
+bool takes_option(SamplerKind kind, std::string_view name) {
+  using Kind = SamplerKind;
+  if (starts_with_any(name, {"particles", "sets", "precision", "initial", "precondition"})) {
+    return name != "initial-fitting" || is_stein(kind);
+  }
+  if (is_any(name, {"warmup", "chain-draws"})) return makes_chains(kind);
+  if (name == "evaluations") return kind != Kind::kLaplace && !anneals(kind);
+  const bool hamiltonian =
+      is_any(kind, {Kind::kHmc, Kind::kParallelTempering, Kind::kAis, Kind::kSmc});
+  const bool adapts = hamiltonian || kind == Kind::kMala || kind == Kind::kNuts;
+  if (name == "target-acceptance") return adapts;
+  if (name == "mass") return adapts || kind == Kind::kUla;
+  if (is_any(name, {"leapfrog-steps", "path-length"})) return hamiltonian;
+  if (name == "tree-depth") return kind == Kind::kNuts;
+  if (name == "ladder-power") return anneals(kind) || kind == Kind::kParallelTempering;
+  if (is_any(name, {"ladder", "ladder-ess"})) return anneals(kind);
+  if (name == "resample-below") return kind == Kind::kSmc;
+  if (name == "moves") return anneals(kind) || kind == Kind::kParallelTempering;
+  if (name == "replicas") return kind == Kind::kParallelTempering;
+  if (is_stein(kind)) return true;  // further rules are those of validate()
+  if (kind == Kind::kLaplace) return false;
+  if (is_any(name, {"steps", "step-size", "step-size-value"})) return true;
+  return kind == Kind::kUla &&
+         is_any(name, {"step-size-schedule", "step-size-decay", "step-size-switch-off"});
+}
+
 void SamplerOptions::validate() const {
-  if (!tracks_density(kind)) validate_without_density(*this);
+  require_own_options(*this);
+  if (is_stein(kind) && !tracks_density(kind)) validate_without_density(*this);
+  if (!is_stein(kind) && kind != SamplerKind::kLaplace) validate_dynamics(*this);
+  if (anneals(kind)) validate_annealing(*this);
+  require(!is_stein(kind) || step_size.rule != StepSizeRule::kAdapted,
+          "--step-size adapted aims at an acceptance, which --sampler {} has not; leave it out",
+          to_name(kind));
+  require(kind != SamplerKind::kLaplace || precondition == Precondition::kLaplace,
+          "--precondition {} is none for --sampler laplace; leave it out", to_name(precondition));
+  require(precondition != Precondition::kLaplace || initial.family == InitialFamily::kGaussian,
+          "--precondition laplace starts from one Gaussian: leave --initial {} out",
+          to_name(initial.family));
   if (kind == SamplerKind::kSteinFlow) validate_stein_flow(*this);
-  require(precondition == Precondition::kNone || kind == SamplerKind::kSteinFlow,
+  require(is_any(precondition, {Precondition::kNone, Precondition::kLaplace}) ||
+              kind == SamplerKind::kSteinFlow,
           "--precondition {} belongs to --sampler stein-flow", to_name(precondition));
   require(halves == Halves::kRandom || kind == SamplerKind::kSteinMh,
           "--halves {} belongs to --sampler stein-mh", to_name(halves));
   require(refresh == Refresh::kNone || kind == SamplerKind::kSteinMh,
           "--refresh {} belongs to --sampler stein-mh", to_name(refresh));
+  ergon::validate(chain);
+  ergon::validate(tempering);
   require_positive("refresh-step-size", refresh_step_size);
   require_count("particles", particles, kind == SamplerKind::kSteinMh ? 4 : 2);
   require_count("sets", sets, 1);
@@ -155,6 +270,7 @@ void SamplerOptions::validate() const {
   ergon::validate(bandwidth);
   ergon::validate(step_size);
   require_count("steps", steps.steps, 0);
+  require(steps.evaluations >= 0, "--evaluations must not be negative, got {}", steps.evaluations);
   require_positive("stein-threshold", steps.threshold);
   require_count("stein-patience", steps.patience, 1);
   require_count("hessian-probes", hessian.probes, 1);
@@ -192,7 +308,7 @@ void SamplerOptions::validate() const {
       "--bandwidth {} under stein-mh is that of half the particles and needs at least 6 of them, "
       "got --particles {}",
       to_name(bandwidth.rule), particles);
-  require(particles > 2 ||
+  require(particles > 2 || !is_stein(kind) ||
               (bandwidth.rule != BandwidthRule::kMedian && bandwidth.rule != BandwidthRule::kMmd),
           "--bandwidth {} needs at least 3 particles: the median over 2 particles' pairs is zero",
           to_name(bandwidth.rule));
@@ -201,10 +317,74 @@ void SamplerOptions::validate() const {
           to_name(hessian.trace));
 }
 
+namespace {
+
+// What the samplers that are not of the Stein kind start from.
+SamplerOptions plain_preset(SamplerKind kind) {
+  SamplerOptions options;
+  options.kind = kind;
+  options.hessian.trace = HessianTrace::kOff;
+  options.bound.bound = StepBound::kNone;
+  options.step_size.rule = StepSizeRule::kAdapted;
+  options.sets = 1;
+  return options;
+}
+
+SamplerOptions chain_preset(SamplerKind kind) {
+  SamplerOptions options = plain_preset(kind);
+  options.particles = 16;
+  options.steps.steps = 2000;
+  if (kind == SamplerKind::kUla) {
+    options.step_size.rule = StepSizeRule::kFixed;
+    options.step_size.value = 0.01;
+    options.chain.mass = MassMatrix::kIdentity;
+  }
+  if (kind == SamplerKind::kMala) options.chain.target_acceptance = 0.574;
+  if (kind == SamplerKind::kNuts) options.chain.target_acceptance = 0.65;
+  if (kind == SamplerKind::kParallelTempering) {
+    options.sets = 4;
+    options.particles = 8;
+    options.chain.leapfrog_steps = 5;
+  }
+  return options;
+}
+
+SamplerOptions annealing_preset(SamplerKind kind) {
+  SamplerOptions options = plain_preset(kind);
+  options.sets = 8;
+  options.particles = 250;
+  options.chain.leapfrog_steps = 5;
+  options.chain.path_length = PathLength::kFixed;
+  options.steps.steps = kind == SamplerKind::kAis ? 200 : 10'000;
+  if (kind == SamplerKind::kAis) options.tempering.ladder = TemperatureLadder::kPower;
+  return options;
+}
+
+SamplerOptions laplace_preset() {
+  SamplerOptions options = plain_preset(SamplerKind::kLaplace);
+  options.particles = 2000;
+  options.steps.steps = 0;
+  options.precondition = Precondition::kLaplace;
+  return options;
+}
+
+}  // namespace
+
 SamplerOptions sampler_preset(SamplerKind kind) {
   SamplerOptions options;
   options.kind = kind;
   switch (kind) {
+    case SamplerKind::kLaplace:
+      return laplace_preset();
+    case SamplerKind::kUla:
+    case SamplerKind::kMala:
+    case SamplerKind::kHmc:
+    case SamplerKind::kNuts:
+    case SamplerKind::kParallelTempering:
+      return chain_preset(kind);
+    case SamplerKind::kAis:
+    case SamplerKind::kSmc:
+      return annealing_preset(kind);
     case SamplerKind::kSvgd:
       options.bound.bound = StepBound::kNone;
       options.hessian.trace = HessianTrace::kOff;
@@ -266,6 +446,25 @@ const std::vector<SamplerDescription>& sampler_catalogue() {
        "exact Metropolis-Hastings with Stein moves on complementary halves: Markov chains that "
        "leave the target invariant",
        "ours: docs/maths/stein_mh.md"},
+      {SamplerKind::kLaplace,
+       "Gaussian at the mode with the curvature there; its draws carry importance weights",
+       "Tierney and Kadane, JASA 1986"},
+      {SamplerKind::kUla, "unadjusted Langevin: biased by its step size, never rejects",
+       "Roberts and Tweedie, Bernoulli 1996"},
+      {SamplerKind::kMala, "Metropolis-adjusted Langevin", "Roberts and Tweedie, Bernoulli 1996"},
+      {SamplerKind::kHmc, "Hamiltonian Monte Carlo with adapted step size and masses",
+       "Duane et al. 1987; Neal 2011"},
+      {SamplerKind::kNuts, "the no-U-turn sampler: trajectories that end where they turn back",
+       "Hoffman and Gelman, JMLR 2014; Betancourt 2017"},
+      {SamplerKind::kParallelTempering,
+       "replicas at several temperatures that swap, non-reversibly; log Z by stepping stones",
+       "Syed et al., JRSS B 2022"},
+      {SamplerKind::kAis,
+       "annealed importance sampling: log Z from weighted, independent particles",
+       "Neal, Statistics and Computing 2001"},
+      {SamplerKind::kSmc,
+       "sequential Monte Carlo along an adaptive path of temperatures, with resampling",
+       "Del Moral, Doucet and Jasra, JRSS B 2006"},
   };
   return catalogue;
 }
@@ -303,7 +502,8 @@ ERGON_NAMES(StepSizeRule) = {
     {StepSizeRule::kLearned, "learned", "one number, moved by --fit"},
     {StepSizeRule::kLearnedPerStep, "learned-per-step", "one number a step, moved by --fit"},
     {StepSizeRule::kLearnedBoundFraction, "learned-bound-fraction", "a share of the step bound a step, moved by --fit"},
-    {StepSizeRule::kNetwork, "network", "a network of the particles' mean, moved by --fit"}} ERGON_NAMES_END
+    {StepSizeRule::kNetwork, "network", "a network of the particles' mean, moved by --fit"},
+    {StepSizeRule::kAdapted, "adapted", "from --step-size-value to --target-acceptance while warming up (chains, annealing)"}} ERGON_NAMES_END
 ERGON_NAMES(StepSizeSchedule) = {
     {StepSizeSchedule::kConstant, "constant", "no decay"},
     {StepSizeSchedule::kPower, "power", "(1+l)^-decay"},
@@ -357,11 +557,30 @@ ERGON_NAMES(SamplerKind) = {
     {SamplerKind::kPSvgd, "p-svgd", "parametrised SVGD, as in S2AC"},
     {SamplerKind::kMetSvgd, "met-svgd", "MET-SVGD"},
     {SamplerKind::kSteinFlow, "stein-flow", "MET-SVGD as a normalizing flow with an exact density"},
-    {SamplerKind::kSteinMh, "stein-mh", "exact Metropolis-Hastings with Stein moves"}} ERGON_NAMES_END
+    {SamplerKind::kSteinMh, "stein-mh", "exact Metropolis-Hastings with Stein moves"},
+    {SamplerKind::kLaplace, "laplace", "Gaussian at the mode, with importance weights"},
+    {SamplerKind::kUla, "ula", "unadjusted Langevin"},
+    {SamplerKind::kMala, "mala", "Metropolis-adjusted Langevin"},
+    {SamplerKind::kHmc, "hmc", "Hamiltonian Monte Carlo"},
+    {SamplerKind::kNuts, "nuts", "no-U-turn sampler"},
+    {SamplerKind::kParallelTempering, "parallel-tempering", "replicas at several temperatures"},
+    {SamplerKind::kAis, "ais", "annealed importance sampling"},
+    {SamplerKind::kSmc, "smc", "sequential Monte Carlo"}} ERGON_NAMES_END
 ERGON_NAMES(Precondition) = {
     {Precondition::kNone, "none", "the target's own coordinates"},
     {Precondition::kDiagonal, "diagonal", "z with x = m + L z, L diagonal; m and L moved by --fit"},
-    {Precondition::kFull, "full", "the same with a lower triangular L"}} ERGON_NAMES_END
+    {Precondition::kFull, "full", "the same with a lower triangular L"},
+    {Precondition::kLaplace, "laplace", "the same with m the mode and L Lt the inverse curvature there"}} ERGON_NAMES_END
+ERGON_NAMES(MassMatrix) = {
+    {MassMatrix::kIdentity, "identity", "the coordinates as they are"},
+    {MassMatrix::kDiagonal, "diagonal", "inverse variances of the particles, learned on the way"}} ERGON_NAMES_END
+ERGON_NAMES(PathLength) = {
+    {PathLength::kFixed, "fixed", "--leapfrog-steps"},
+    {PathLength::kUniform, "uniform", "uniform between 1 and --leapfrog-steps, anew for every step"}} ERGON_NAMES_END
+ERGON_NAMES(TemperatureLadder) = {
+    {TemperatureLadder::kAdaptive, "adaptive", "as far as --ladder-ess allows"},
+    {TemperatureLadder::kLinear, "linear", "beta = l/L"},
+    {TemperatureLadder::kPower, "power", "beta = (l/L)^ladder-power"}} ERGON_NAMES_END
 ERGON_NAMES(Refresh) = {
     {Refresh::kNone, "none", "Stein moves alone"},
     {Refresh::kLangevin, "langevin", "a Metropolis-adjusted Langevin move"}} ERGON_NAMES_END

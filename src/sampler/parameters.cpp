@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/laplace.hpp"
 #include "ergon/stein/bandwidth.hpp"
 #include "ergon/stein/step_bound.hpp"
 
@@ -83,6 +84,19 @@ void add_log_value(NamedTensors& parameters,
                           at::full(shape, std::log(value), at::kDouble));
 }
 
+// The identity, which place_at_mode replaces, and q⁰ = N(0, stddev² I) of z.
+void add_laplace(NamedTensors& parameters,
+                 const SamplerOptions& options,
+                 const InitialDistribution& initial) {
+  const auto dim = initial.mean().size(1);
+  parameters.emplace_back("initial.mean", at::zeros({1, dim}, at::kDouble));
+  parameters.emplace_back("initial.log_stddev", initial.log_stddev());
+  parameters.emplace_back("precondition.location",
+                          at::tensor(options.initial.mean, at::kDouble).expand({dim}).clone());
+  parameters.emplace_back("precondition.log_diagonal", at::zeros({dim}, at::kDouble));
+  parameters.emplace_back("precondition.lower", at::zeros({dim, dim}, at::kDouble));
+}
+
 // The map that takes the standard q⁰ of the family to the options' one, and that q⁰.
 void add_precondition(NamedTensors& parameters,
                       const SamplerOptions& options,
@@ -108,6 +122,8 @@ NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim
   if (options.precondition == Precondition::kNone) {
     parameters.emplace_back("initial.mean", initial.mean());
     parameters.emplace_back("initial.log_stddev", initial.log_stddev());
+  } else if (options.precondition == Precondition::kLaplace) {
+    add_laplace(parameters, options, initial);
   } else {
     add_precondition(parameters, options, initial);
   }
@@ -137,6 +153,24 @@ NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim
   }
   const auto type = options.precision == Precision::kDouble ? at::kDouble : at::kFloat;
   for (auto& [name, tensor] : parameters) tensor = tensor.to(type);
+  return parameters;
+}
+
+NamedTensors starting_parameters(const SamplerOptions& options,
+                                 const LogDensity& target,
+                                 Seed seed) {
+  NamedTensors parameters = starting_parameters(options, target.dim(), seed);
+  if (options.precondition != Precondition::kLaplace) return parameters;
+  const LaplaceFit fit =
+      fit_laplace(target, find_tensor(parameters, "precondition.location", "sampler parameters"));
+  for (auto& [name, tensor] : parameters) {
+    const auto put = [&tensor = tensor](const Tensor& value) {
+      tensor = value.to(tensor.scalar_type());
+    };
+    if (name == "precondition.location") put(fit.mode);
+    if (name == "precondition.log_diagonal") put(fit.scale.diagonal().log());
+    if (name == "precondition.lower") put(fit.scale.tril(-1));
+  }
   return parameters;
 }
 
@@ -267,6 +301,8 @@ Tensor step_size_at(const SamplerOptions& sampler,
       }
       case StepSizeRule::kNetwork:
         return options.value * evaluate_network(parameters, kStepSize, particle_mean(state)).exp();
+      case StepSizeRule::kAdapted:
+        break;  // refused by validate() for all samplers that ask here
     }
     ERGON_CHECK(false, "step size rule {}", static_cast<int>(options.rule));
   };

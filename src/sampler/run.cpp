@@ -8,12 +8,14 @@
 
 #include "ergon/core/errors.hpp"
 #include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/make_sampler.hpp"
 #include "ergon/sampler/moves.hpp"
 #include "ergon/sampler/parameters.hpp"
-#include "ergon/sampler/stein_samplers.hpp"
 
 namespace ergon {
 namespace {
+
+constexpr std::int64_t kCounters = 9;
 
 double mean_or_none(const Tensor& values) {
   return values.defined() ? values.detach().to(at::kDouble).nanmean().item<double>()
@@ -39,7 +41,20 @@ TraceRow from_numbers(const double* v) {
   row.alive = v[14];
   row.nonfinite = static_cast<std::int64_t>(v[15]);
   row.noninvertible = static_cast<std::int64_t>(v[16]);
+  row.log_z = v[17];
+  row.ess_share = v[18];
+  row.inverse_temperature = v[19];
+  row.swap_acceptance = v[20];
+  row.tree_depth = v[21];
+  row.divergent = static_cast<std::int64_t>(v[22]);
+  row.evaluations = static_cast<std::int64_t>(v[23]);
   return row;
+}
+
+// log of the mean weight of all particles of all sets: an estimate of log Z at the end of the path.
+double log_mean_weight(const Tensor& log_weight) {
+  const Tensor flat = log_weight.to(at::kDouble).flatten();
+  return (flat.logsumexp(0) - std::log(static_cast<double>(flat.numel()))).item<double>();
 }
 
 Tensor trace_tensor(const std::vector<TraceRow>& trace) {
@@ -73,7 +88,9 @@ const std::vector<EnumName<RunStatus>>& EnumNames<RunStatus>::all() {
       {RunStatus::kFinished, "finished", "all steps taken"},
       {RunStatus::kSteinIdentityMet, "stein-identity-met", "stopped early: Stein's identity holds"},
       {RunStatus::kTooManyNonfinite, "too-many-nonfinite",
-       "stopped: the density was not finite too often"}};
+       "stopped: the density was not finite too often"},
+      {RunStatus::kNotArrived, "not-arrived",
+       "stopped: all steps taken before the path reached the target"}};
   return names;
 }
 
@@ -94,7 +111,14 @@ const std::vector<std::string>& trace_columns() {
                                                    "swap_share",
                                                    "alive",
                                                    "nonfinite",
-                                                   "noninvertible"};
+                                                   "noninvertible",
+                                                   "log_z",
+                                                   "ess_share",
+                                                   "inverse_temperature",
+                                                   "swap_acceptance",
+                                                   "tree_depth",
+                                                   "divergent",
+                                                   "evaluations"};
   return columns;
 }
 
@@ -115,7 +139,14 @@ std::vector<double> to_numbers(const TraceRow& row) {
           row.swap_share,
           row.alive,
           static_cast<double>(row.nonfinite),
-          static_cast<double>(row.noninvertible)};
+          static_cast<double>(row.noninvertible),
+          row.log_z,
+          row.ess_share,
+          row.inverse_temperature,
+          row.swap_acceptance,
+          row.tree_depth,
+          static_cast<double>(row.divergent),
+          static_cast<double>(row.evaluations)};
 }
 
 Run::Run(const LogDensity& target,
@@ -123,10 +154,13 @@ Run::Run(const LogDensity& target,
          NamedTensors parameters,
          Seed seed,
          Keep keep)
-    : target_(target), options_(options), seed_(seed), keep_(keep) {
+    : target_(std::make_unique<CountingDensity>(target)),
+      options_(options),
+      seed_(seed),
+      keep_(keep) {
   options_.validate();
-  require(!keep_.flow_safety || options_.kind != SamplerKind::kSteinMh,
-          "the steps of stein-mh are accepted or rejected: they cannot be recorded as a flow");
+  require(!keep_.flow_safety || makes_maps(options_.kind),
+          "the steps of {} are no maps: they cannot be recorded as a flow", to_name(options_.kind));
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] :
        check_parameters(options_, target.dim(), parameters, "sampler parameters")) {
@@ -135,18 +169,19 @@ Run::Run(const LogDensity& target,
   sampler_ = make_sampler(options_, parameters_);
   initial_ = InitialDistribution::from_parameters(parameters_);
   affine_ = precondition_map(parameters_);
-  if (affine_) whitened_ = std::make_unique<AffineDensity>(target_, *affine_);
+  if (affine_) whitened_ = std::make_unique<AffineDensity>(*target_, *affine_);
   const Draws draws =
       initial_->sample_sets(options_.sets, options_.particles, seed_.child("initial").generator());
   state_ = sampler_->init(density(), draws.particles, draws.log_q);
   show_state();
   record({});
   if (options_.steps.steps == 0) status_ = RunStatus::kFinished;
+  end_warmup_when_due();
 }
 
 const LogDensity& Run::density() const {
   if (whitened_) return *whitened_;
-  return target_;
+  return *target_;
 }
 
 void Run::show_state() {
@@ -159,21 +194,45 @@ void Run::show_state() {
   if (state_.log_q.defined()) state_in_x_.log_q = state_.log_q - log_det;
 }
 
-// Draws are kept every so many steps of the second half.
-std::int64_t Run::chain_stride() const {
-  const std::int64_t half = options_.steps.steps - options_.steps.steps / 2;
-  return std::max<std::int64_t>(1, (half + keep_.chain_draws - 1) / keep_.chain_draws);
+std::int64_t Run::evaluations() const {
+  const EvaluationCounts counts = target_->counts();
+  return counts.gradient + counts.hessian_vector;
+}
+
+// The share of the run that is behind it, by steps or by evaluations, whichever ends it.
+double Run::share_done() const {
+  const auto share = [](std::int64_t done, std::int64_t all) {
+    return all == 0 ? 0.0 : static_cast<double>(done) / static_cast<double>(all);
+  };
+  return std::max(share(state_.step, options_.steps.steps),
+                  share(evaluations(), options_.steps.evaluations));
+}
+
+void Run::end_warmup_when_due() {
+  if (warm_ || !makes_chains(options_.kind) || share_done() < options_.chain.warmup) return;
+  state_ = sampler_->end_warmup(std::move(state_));
+  show_state();
+  warm_ = true;
 }
 
 void Run::keep(const State& before, const Info& info) {
   if (keep_.flow_safety) {
     recorded_.push_back(record_step(before, info.bandwidth, info.step_size, *keep_.flow_safety));
   }
-  if (keep_.chain_draws == 0) return;
-  const std::int64_t steps = options_.steps.steps;
-  if (state_.step <= steps / 2 || (steps - state_.step) % chain_stride() != 0) return;
+  if (warm_) keep_chain_draw();
+}
+
+// Every stride-th draw; once there are twice as many as asked for, every other one of them.
+void Run::keep_chain_draw() {
+  ++draws_since_warmup_;
+  if (draws_since_warmup_ % chain_stride_ != 0) return;
   chain_draws_.push_back(
-      state_in_x_.particles.reshape({-1, target_.dim()}).to(at::kDouble).clone());
+      state_in_x_.particles.reshape({-1, target_->dim()}).to(at::kDouble).clone());
+  if (static_cast<std::int64_t>(chain_draws_.size()) < 2 * options_.chain.draws) return;
+  std::vector<Tensor> thinned;
+  for (std::size_t i = 1; i < chain_draws_.size(); i += 2) thinned.push_back(chain_draws_[i]);
+  chain_draws_ = std::move(thinned);
+  chain_stride_ *= 2;
 }
 
 Tensor Run::chains() const { return chain_draws_.empty() ? Tensor() : at::stack(chain_draws_, 1); }
@@ -202,6 +261,13 @@ void Run::record(const Info& info) {
   row.alive = state.alive.defined() ? mean_or_none(state.alive) : 1.0;
   row.nonfinite = info.nonfinite;
   row.noninvertible = info.noninvertible;
+  if (state.log_weight.defined()) row.log_z = log_mean_weight(state.log_weight);
+  row.ess_share = mean_or_none(info.ess_share);
+  row.inverse_temperature = mean_or_none(info.inverse_temperature);
+  row.swap_acceptance = mean_or_none(info.swap_acceptance);
+  row.tree_depth = mean_or_none(info.tree_depth);
+  row.divergent = info.divergent;
+  row.evaluations = evaluations();
   trace_.push_back(row);
 }
 
@@ -214,6 +280,7 @@ void Run::step() {
   show_state();
   record(info);
   keep(/*before=*/state, info);
+  end_warmup_when_due();
 
   const auto particles = static_cast<double>(state_.log_density.numel());
   const bool below = trace_.back().stein_residual < options_.steps.threshold;
@@ -223,7 +290,11 @@ void Run::step() {
   } else if (options_.steps.stopping == Stopping::kSteinIdentity &&
              steps_below_threshold_ >= options_.steps.patience) {
     status_ = RunStatus::kSteinIdentityMet;
+  } else if (sampler_->arrived(state_)) {
+    status_ = RunStatus::kFinished;
   } else if (state_.step >= options_.steps.steps) {
+    status_ = anneals(options_.kind) ? RunStatus::kNotArrived : RunStatus::kFinished;
+  } else if (options_.steps.evaluations > 0 && evaluations() >= options_.steps.evaluations) {
     status_ = RunStatus::kFinished;
   }
 }
@@ -260,10 +331,16 @@ NamedTensors Run::checkpoint() const {
   if (state_.log_q.defined()) saved.emplace_back("log_q", state_.log_q);
   if (state_.alive.defined()) saved.emplace_back("alive", state_.alive);
   saved.emplace_back("trace", trace_tensor(trace_));
-  saved.emplace_back("counters",
-                     at::tensor(std::vector<std::int64_t>{state_.step, steps_below_threshold_,
-                                                          static_cast<std::int64_t>(status_)},
-                                at::kLong));
+  if (state_.log_weight.defined()) saved.emplace_back("log_weight", state_.log_weight);
+  for (const auto& [name, tensor] : state_.memory) saved.emplace_back("memory." + name, tensor);
+  const EvaluationCounts counts = target_->counts();
+  saved.emplace_back(
+      "counters",
+      at::tensor(std::vector<std::int64_t>{state_.step, steps_below_threshold_,
+                                           static_cast<std::int64_t>(status_), warm_ ? 1 : 0,
+                                           chain_stride_, draws_since_warmup_, counts.log_density,
+                                           counts.gradient, counts.hessian_vector},
+                 at::kLong));
   for (const auto& [name, tensor] : parameters_) saved.emplace_back("parameters." + name, tensor);
   if (!recorded_.empty()) {
     const auto stack = [this](const auto& part) {
@@ -289,6 +366,10 @@ void Run::restore(const NamedTensors& saved, const std::string& context) {
   restore_tensor(saved, "score", context, state_.score);
   restore_tensor(saved, "log_q", context, state_.log_q);
   restore_tensor(saved, "alive", context, state_.alive);
+  restore_tensor(saved, "log_weight", context, state_.log_weight);
+  for (auto& [name, tensor] : state_.memory) {
+    restore_tensor(saved, ("memory." + name).c_str(), context, tensor);
+  }
   for (auto& [name, tensor] : parameters_) {
     const Tensor& found = find_tensor(saved, "parameters." + name, context);
     require(found.sizes() == tensor.sizes(), "{}: {} does not fit this run's options", context,
@@ -298,20 +379,25 @@ void Run::restore(const NamedTensors& saved, const std::string& context) {
   const Tensor counters = find_tensor(saved, "counters", context);
   const Tensor rows = find_tensor(saved, "trace", context).contiguous();
   const auto columns = static_cast<std::int64_t>(trace_columns().size());
-  require(counters.scalar_type() == at::kLong && counters.numel() == 3 && rows.dim() == 2 &&
+  require(counters.scalar_type() == at::kLong && counters.numel() == kCounters && rows.dim() == 2 &&
               rows.size(1) == columns && rows.scalar_type() == at::kDouble,
           "{}: not a checkpoint of a sampling run", context);
   const auto status = counters[2].item<std::int64_t>();
   require(status >= 0 && status < static_cast<std::int64_t>(EnumNames<RunStatus>::all().size()),
           "{}: not a checkpoint of a sampling run", context);
   affine_ = precondition_map(parameters_);
-  if (affine_) whitened_ = std::make_unique<AffineDensity>(target_, *affine_);
+  if (affine_) whitened_ = std::make_unique<AffineDensity>(*target_, *affine_);
   initial_ = InitialDistribution::from_parameters(parameters_);
   restore_kept(saved, context, counters[0].item<std::int64_t>());
   state_.step = counters[0].item<std::int64_t>();
   show_state();
-  steps_below_threshold_ = counters[1].item<std::int64_t>();
+  const auto counter = [&](std::int64_t i) { return counters[i].item<std::int64_t>(); };
+  steps_below_threshold_ = counter(1);
   status_ = static_cast<RunStatus>(status);
+  warm_ = counter(3) != 0;
+  chain_stride_ = counter(4);
+  draws_since_warmup_ = counter(5);
+  target_->set_counts({counter(6), counter(7), counter(8)});
   trace_.clear();
   for (std::int64_t row = 0; row < rows.size(0); ++row) {
     trace_.push_back(from_numbers(rows.data_ptr<double>() + row * columns));

@@ -30,7 +30,7 @@ FlowEstimates run_and_estimate(const Target& target,
                                const SamplerOptions& options,
                                const NamedTensors& parameters,
                                const FlowOptions& flow) {
-  ergon::Run run(target, options, parameters, Seed(1), {flow.safety, 0});
+  ergon::Run run(target, options, parameters, Seed(1), {flow.safety});
   while (run.status() == RunStatus::kRunning) run.step();
   const auto exact = target.sample(2000, Seed(4).generator());
   return estimate_with_flows(flows_of(run, flow), target, flow, Seed(2), exact ? *exact : Tensor());
@@ -186,7 +186,7 @@ TEST(LearnFlowEstimates, DrawsWhereTheDensityIsNotANumberAreCountedAndWeighNothi
   const SamplerOptions options = fixed_flow(1, 1.0, 1.0);
   FlowOptions flow;
   ergon::Run run(*target, options, starting_parameters(options, 2, Seed(3)), Seed(1),
-                 {flow.safety, 0});
+                 {flow.safety});
   while (run.status() == RunStatus::kRunning) run.step();
   const auto estimates = estimate_with_flows(flows_of(run, flow), Holed(), flow, Seed(2),
                                              *target->sample(2000, Seed(4).generator()));

@@ -112,7 +112,7 @@ TEST(LearnFlowObjective, IsMinusTheElboOfTheRunWithTheSameSeed) {
             .item<double>();
     FlowOptions flow;
     flow.draws = 20000;
-    ergon::Run run(*target, options, parameters, Seed(7), {flow.safety, 0});
+    ergon::Run run(*target, options, parameters, Seed(7), {flow.safety});
     while (run.status() == RunStatus::kRunning) run.step();
     const auto estimates = estimate_with_flows(flows_of(run, flow), *target, flow, Seed(9));
     // Two independent sets of draws: 4 standard errors of the difference, false alarm 6e-5.

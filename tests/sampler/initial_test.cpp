@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 
@@ -61,6 +62,28 @@ TEST(SamplerInitial, IsADistributionAsAGaussianAndAsAMixture) {
   options.components = 4;
   expect_distribution_contract(InitialDistribution::from_options(options, 3, Seed(5)), 20000,
                                Seed(6), "mixture");
+}
+
+TEST(SamplerInitial, ClosedFormScoreIsTheDerivativeAndCanBeDifferentiatedAgain) {
+  InitialOptions options;
+  options.family = InitialFamily::kMixture;
+  for (const std::int64_t components : {1, 3}) {
+    options.components = components;
+    const auto drawn = InitialDistribution::from_options(options, 4, Seed(9));
+    const Tensor log_stddev = 0.3 * draw::normal_like(drawn.mean(), Seed(10).generator());
+    const InitialDistribution initial(drawn.mean(), log_stddev);
+    const Tensor x = 3 * draw::normal_like(at::empty({2, 5, 4}, at::kDouble), Seed(11).generator());
+    const Tensor points = x.clone().requires_grad_();
+    const auto closed = initial.log_density_and_score(points);
+    expect_close(closed.log_density.detach(), initial.log_prob(x), kTight, "log q");
+    const Tensor along = draw::normal_like(x, Seed(12).generator());
+    const auto automatic = initial.LogDensity::log_density_and_score(points);
+    expect_close(closed.score, automatic.score, kTight, "score");
+    const auto derivative = [&](const Tensor& score) {
+      return torch::autograd::grad({(score * along).sum()}, {points}, {}, true)[0];
+    };
+    expect_close(derivative(closed.score), derivative(automatic.score), kTight, "Hessian product");
+  }
 }
 
 TEST(SamplerInitial, SingleDrawsAreTheOnesOfASetOfThatSizeAndKeepTheirGraph) {

@@ -8,6 +8,7 @@
 #include "ergon/core/errors.hpp"
 #include "ergon/density/target.hpp"
 #include "ergon/sampler/initial.hpp"
+#include "ergon/sampler/make_sampler.hpp"
 #include "ergon/sampler/parameters.hpp"
 #include "ergon/sampler/stein_samplers.hpp"
 #include "ergon/stein/jacobian.hpp"

@@ -7,7 +7,8 @@ SamplerOptions small(SamplerKind kind) {
   SamplerOptions options = sampler_preset(kind);
   options.particles = 12;
   options.sets = 2;
-  options.steps.steps = 4;
+  if (kind != SamplerKind::kLaplace) options.steps.steps = 4;
+  if (kind == SamplerKind::kSmc) options.steps.steps = 400;
   options.initial.stddev = 1.5;
   return options;
 }
@@ -33,6 +34,7 @@ void add_rules(std::vector<SamplerCase>& cases) {
   add_alternatives<StepSizeRule>(cases, "step-size", [](auto& o, auto v) {
     o.step_size.rule = v;
     if (v == StepSizeRule::kPerStep) o.step_size.values = {0.2, 0.1};
+    if (v == StepSizeRule::kAdapted) o = small(SamplerKind::kHmc);
   });
   add_alternatives<StepSizeSchedule>(cases, "schedule",
                                      [](auto& o, auto v) { o.step_size.schedule = v; });
@@ -90,6 +92,32 @@ void add_maps(std::vector<SamplerCase>& cases) {
   }
 }
 
+// What belongs to chains and to what anneals.
+void add_dynamics(std::vector<SamplerCase>& cases) {
+  for (const SamplerKind kind : {SamplerKind::kUla, SamplerKind::kMala, SamplerKind::kNuts,
+                                 SamplerKind::kParallelTempering, SamplerKind::kSmc}) {
+    for (const auto& entry : EnumNames<MassMatrix>::all()) {
+      SamplerOptions options = small(kind);
+      options.chain.mass = entry.value;
+      cases.push_back({fmt::format("{}-mass={}", to_name(kind), entry.name), options});
+    }
+    SamplerOptions single = small(kind);
+    single.precision = Precision::kSingle;
+    cases.push_back({fmt::format("{}-precision=single", to_name(kind)), single});
+  }
+  for (const auto& entry : EnumNames<PathLength>::all()) {
+    SamplerOptions options = small(SamplerKind::kHmc);
+    options.chain.path_length = entry.value;
+    cases.push_back({"path-length=" + std::string(entry.name), options});
+  }
+  for (const auto& entry : EnumNames<TemperatureLadder>::all()) {
+    SamplerOptions options = small(SamplerKind::kAis);
+    options.tempering.ladder = entry.value;
+    if (entry.value == TemperatureLadder::kAdaptive) options.steps.steps = 400;
+    cases.push_back({"ladder=" + std::string(entry.name), options});
+  }
+}
+
 }  // namespace
 
 std::vector<SamplerCase> sampler_presets() {
@@ -106,6 +134,7 @@ const std::vector<SamplerCase>& sampler_cases() {
     add_rules(cases);
     add_density_parts(cases);
     add_maps(cases);
+    add_dynamics(cases);
     return cases;
   }();
   return all;

@@ -28,6 +28,9 @@ class InitialDistribution final : public Distribution {
   Draws sample_with_log_prob(std::int64_t count, Generator generator) const override;
   std::int64_t dim() const override;
   Tensor log_prob(const Tensor& x) const override;
+  /// In closed form: the score is -Σ_k r_k (x - m_k) / s_k² with the components' responsibilities
+  /// r_k.
+  LogDensityAndScore log_density_and_score(const Tensor& x) const override;
   /// For points (..., D): false where some coordinate is further than `width` standard deviations
   /// from the (nearest) component's mean.
   Tensor within(const Tensor& x, double width) const;

@@ -38,6 +38,26 @@ void visit_sampler_fields(Self& self, Visitor&& visit) {
   visit("step-size-hidden", self.step_size.hidden, "network: width of the two hidden layers");
   visit("stopping", self.steps.stopping, "when to stop stepping");
   visit("steps", self.steps.steps, "L, the number of steps, or the most of them");
+  visit("evaluations", self.steps.evaluations,
+        "stop after the step that reaches this many gradients over all particles (0: no limit)");
+  visit("warmup", self.chain.warmup, "share of the steps that adapts and is then left out");
+  visit("chain-draws", self.chain.draws, "draws kept of every chain, up to twice as many");
+  visit("target-acceptance", self.chain.target_acceptance,
+        "adapted step sizes: the acceptance they aim at");
+  visit("mass", self.chain.mass, "mass matrix of the trajectories");
+  visit("leapfrog-steps", self.chain.leapfrog_steps,
+        "leapfrog steps of a trajectory (1: Langevin moves)");
+  visit("path-length", self.chain.path_length, "number of leapfrog steps of a trajectory");
+  visit("tree-depth", self.chain.tree_depth, "nuts: most doublings of a trajectory");
+  visit("ladder", self.tempering.ladder, "ais, smc: how the inverse temperature grows");
+  visit("ladder-power", self.tempering.power,
+        "power: beta = (l/L)^power; where the ladder of parallel-tempering starts");
+  visit("ladder-ess", self.tempering.conditional_ess,
+        "adaptive: conditional effective sample size from one temperature to the next, as a share");
+  visit("resample-below", self.tempering.resample_below,
+        "smc: resample when the effective sample size falls below this share");
+  visit("moves", self.tempering.moves, "moves at every temperature, or between swaps");
+  visit("replicas", self.tempering.replicas, "parallel-tempering: number of temperatures");
   visit("stein-threshold", self.steps.threshold, "stein-identity: stop below this residual");
   visit("stein-patience", self.steps.patience, "stein-identity: for this many steps in a row");
   visit("hessian", self.hessian.trace, "trace-of-Hessian term of the density");
@@ -59,7 +79,7 @@ void visit_sampler_fields(Self& self, Visitor&& visit) {
   visit("control-moves", self.control.moves, "metropolis-hastings: directions proposed");
   visit("control-probability", self.control.probability,
         "metropolis-hastings: probability that a step applies it");
-  visit("precondition", self.precondition, "stein-flow: coordinates in which the particles move");
+  visit("precondition", self.precondition, "coordinates in which the particles move");
   visit("halves", self.halves, "stein-mh: how the particles are split in halves");
   visit("refresh", self.refresh, "stein-mh: a random move of every particle after each step");
   visit("refresh-step-size", self.refresh_step_size, "stein-mh: step size h of that move");

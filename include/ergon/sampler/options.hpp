@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "ergon/core/enum_names.hpp"
+#include "ergon/sampler/chain_options.hpp"
 
-/// Options of the Stein samplers: plain values, free of tensors, filled alike from the command
+/// Options of the samplers: plain values, free of tensors, filled alike from the command
 /// line, TOML and JSON.
 namespace ergon {
 
@@ -63,7 +64,8 @@ enum class StepSizeRule {
   kLearned,
   kLearnedPerStep,
   kLearnedBoundFraction,
-  kNetwork
+  kNetwork,
+  kAdapted
 };
 enum class StepSizeSchedule { kConstant, kPower, kExponential, kCosine, kSwitchOff };
 
@@ -149,6 +151,10 @@ enum class Stopping { kFixed, kSteinIdentity };
 struct StepsOptions {
   Stopping stopping = Stopping::kFixed;
   std::int64_t steps = 100;  ///< L, the number of steps, or their most, >= 0
+  std::int64_t evaluations =
+      0;  ///< stop after the step with which the run has asked for this many gradients (and
+          ///< Hessian-vector products) over all particles; 0: no such limit. Not for ais and smc,
+          ///< whose last step is that at the target
   double threshold =
       0.05;  ///< stein-identity: stop once |mean_i φ_iᵀs_i + tr A_i| stays below this, > 0
   std::int64_t patience = 3;  ///< for this many steps in a row, >= 1
@@ -157,7 +163,7 @@ struct StepsOptions {
 // ---- coordinates in which the particles move
 // ------------------------------------------------------------------------------------------
 
-enum class Precondition { kNone, kDiagonal, kFull };
+enum class Precondition { kNone, kDiagonal, kFull, kLaplace };
 
 // ---- exact Metropolis-Hastings
 // -------------------------------------------------------------------------------------------
@@ -168,15 +174,53 @@ enum class Refresh { kNone, kLangevin };
 // ---- the samplers
 // -----------------------------------------------------------------------------------------------------------
 
-enum class SamplerKind { kSvgd, kPSvgd, kMetSvgd, kSteinFlow, kSteinMh };
+enum class SamplerKind {
+  kSvgd,
+  kPSvgd,
+  kMetSvgd,
+  kSteinFlow,
+  kSteinMh,
+  kLaplace,
+  kUla,
+  kMala,
+  kHmc,
+  kNuts,
+  kParallelTempering,
+  kAis,
+  kSmc
+};
 enum class Precision { kDouble, kSingle };
 
-/// Whether a sampler carries log q of its particles along; what does not has nothing to learn.
+/// Whether particles move by Stein velocities: those samplers take a bandwidth and what goes with
+/// it.
+constexpr bool is_stein(SamplerKind kind) {
+  return kind == SamplerKind::kSvgd || kind == SamplerKind::kPSvgd ||
+         kind == SamplerKind::kMetSvgd || kind == SamplerKind::kSteinFlow ||
+         kind == SamplerKind::kSteinMh;
+}
+/// Whether a sampler carries log q of its particles along.
 constexpr bool tracks_density(SamplerKind kind) {
-  return kind != SamplerKind::kSvgd && kind != SamplerKind::kSteinMh;
+  return (is_stein(kind) && kind != SamplerKind::kSvgd && kind != SamplerKind::kSteinMh) ||
+         kind == SamplerKind::kLaplace;
+}
+/// Whether there is something for a fit to move.
+constexpr bool can_be_fitted(SamplerKind kind) { return is_stein(kind) && tracks_density(kind); }
+/// Whether every step is a map of all of R^D that can be recorded.
+constexpr bool makes_maps(SamplerKind kind) {
+  return is_stein(kind) && kind != SamplerKind::kSteinMh;
+}
+/// Whether every particle is a Markov chain whose draws are kept.
+constexpr bool makes_chains(SamplerKind kind) {
+  return kind == SamplerKind::kSteinMh || kind == SamplerKind::kUla || kind == SamplerKind::kMala ||
+         kind == SamplerKind::kHmc || kind == SamplerKind::kNuts ||
+         kind == SamplerKind::kParallelTempering;
+}
+/// Whether particles carry importance weights along a path of densities from q⁰ to the target.
+constexpr bool anneals(SamplerKind kind) {
+  return kind == SamplerKind::kAis || kind == SamplerKind::kSmc;
 }
 
-/// Everything that defines a Stein sampler. Presets: sampler_preset.
+/// Everything that defines a sampler. Presets: sampler_preset.
 struct SamplerOptions {
   SamplerKind kind = SamplerKind::kSteinFlow;
   std::int64_t particles = 100;  ///< M, particles in a set, >= 2
@@ -187,13 +231,16 @@ struct SamplerOptions {
   BandwidthOptions bandwidth;
   StepSizeOptions step_size;
   StepsOptions steps;
-  HessianOptions hessian;  ///< not for svgd, which tracks no density
+  ChainOptions chain;          ///< ula, mala, hmc, nuts, and the moves of what anneals or tempers
+  TemperingOptions tempering;  ///< ais, smc, parallel-tempering
+  HessianOptions hessian;      ///< not for svgd, which tracks no density
   BoundOptions bound;
   DensityOptions density;  ///< not for svgd
   ControlOptions control;
   Precondition precondition =
-      Precondition::kNone;  ///< stein-flow: the steps are taken in z, x = m + L z, with learned m
-                            ///< and L; q⁰ is then the standard one of its family
+      Precondition::kNone;  ///< the steps are taken in z, x = m + L z, and q⁰ is that of z: the
+                            ///< standard one of its family where m and L are learned
+                            ///< (stein-flow), N(0, initial-stddev² I) under laplace
   Halves halves = Halves::kRandom;   ///< stein-mh: how the particles are split anew for each step
   Refresh refresh = Refresh::kNone;  ///< stein-mh: a random move of every particle after each step,
                                      ///< accepted or rejected; without it few states are reachable
@@ -204,9 +251,16 @@ struct SamplerOptions {
   void validate() const;
 };
 
+/// What a sampler takes of visit_sampler_fields; anything else must be left at its preset.
+bool takes_option(SamplerKind kind, std::string_view name);
+
 /// The published configuration of a sampler:
 /// stein-flow: bandwidth and share of the certified bound learned per step, learned q⁰, one set.
 /// stein-mh: median bandwidth of the other half, 0.9 of the certified bound, a Langevin refresh.
+/// laplace: 2000 draws at the mode. ula: 16 chains, fixed step. mala, hmc, nuts: 16 chains with
+/// adapted step size and diagonal masses, half of 2000 steps warm-up. parallel-tempering: 4 sets of
+/// 8 chains, 8 replicas. ais, smc: 8 sets of 250 particles, 5 leapfrog steps a move; 200 powers of
+/// temperature, or as many as the conditional effective sample size asks for.
 /// svgd: median bandwidth, fixed step, no density. p-svgd: median bandwidth, fixed step, 3σ
 /// truncation, learned Gaussian q⁰, no trace-of-Hessian term, trace over M-1. met-svgd: learned
 /// bandwidth and step size per step, learned q⁰, Hutchinson trace, Frobenius bound.

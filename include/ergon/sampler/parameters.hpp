@@ -19,12 +19,20 @@ namespace ergon {
 ///   step_size.logit_value (L)                     logit of ε's share of the bound,
 ///   learned-bound-fraction
 ///   precondition.location, precondition.log_diagonal (D), precondition.lower (D, D)
-///                                                 m and L of x = m + L z; q⁰ is then that of z
+///                                                 m and L of x = m + L z (with `lower` where L is
+///                                                 full); q⁰ is then that of z
 ///   bandwidth.network.*, step_size.network.*      multilayer perceptrons D → h → h → 1 of the
 ///   particles' mean; their last layer
 ///                                                 starts at zero, so that the rule starts at its
 ///                                                 `value`
 NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim, Seed seed);
+
+/// The same, with the map of the precondition `laplace` set to the target's mode and curvature
+/// (fit_laplace from initial.mean, which the target is asked about). Throws NumericalFailure where
+/// there is none.
+NamedTensors starting_parameters(const SamplerOptions& options,
+                                 const LogDensity& target,
+                                 Seed seed);
 
 /// The names among `starting_parameters` that a fit moves under these options.
 std::vector<std::string> learned_names(const SamplerOptions& options);

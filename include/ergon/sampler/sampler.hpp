@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "ergon/core/tensor.hpp"
+#include "ergon/core/tensor_io.hpp"
 #include "ergon/density/log_density.hpp"
 
 namespace ergon {
@@ -20,6 +20,10 @@ struct State {
                  ///<              log q(X)/M
   Tensor alive;  ///< (..., M)     bool, false for a particle dropped by truncation; undefined when
                  ///< none can be
+  Tensor log_weight;  ///< (..., M)     log w with (1/M) Σ w an estimate of Z at the end of a path
+                      ///< of densities; undefined when the sampler weighs none
+  NamedTensors memory;  ///< what else the sampler needs and nobody else reads: step sizes, masses,
+                        ///< replicas. Same names and shapes after every step
   std::int64_t step = 0;  ///< steps taken
 };
 
@@ -33,11 +37,19 @@ struct Info {
                           ///< expectation at p
   Tensor velocity_norm;   ///< (...)  root mean square of φ over the particles
   Tensor acceptance;      ///< (...)  mean acceptance probability of Metropolis-Hastings
-  Tensor acceptance_forward;  ///< (...)  of the moves x + εφ(x) alone (stein-mh)
-  Tensor acceptance_inverse;  ///< (...)  of the inverse moves alone (stein-mh)
-  Tensor acceptance_refresh;  ///< (...)  of the random moves that follow (stein-mh)
-  Tensor swap_share;          ///< (...)  share of particles that are not in the half of their index
-                              ///< (stein-mh): ½ on average for random halves, 0 for fixed ones
+  Tensor
+      inverse_temperature;  ///< (...)  β of the density the particles were moved under (ais, smc)
+  Tensor ess_share;         ///< (...)  effective sample size of the weights before resampling, as
+                            ///< a share of M (ais, smc)
+  Tensor swap_acceptance;   ///< (...)  mean over neighbouring replicas (parallel-tempering)
+  Tensor tree_depth;        ///< (...)  mean number of doublings (nuts)
+  std::int64_t divergent = 0;  ///< trajectories whose energy error exceeded 1000 (hmc, nuts and the
+                               ///< moves of others)
+  Tensor acceptance_forward;   ///< (...)  of the moves x + εφ(x) alone (stein-mh)
+  Tensor acceptance_inverse;   ///< (...)  of the inverse moves alone (stein-mh)
+  Tensor acceptance_refresh;   ///< (...)  of the random moves that follow (stein-mh)
+  Tensor swap_share;  ///< (...)  share of particles that are not in the half of their index
+                      ///< (stein-mh): ½ on average for random halves, 0 for fixed ones
   std::int64_t noninvertible = 0;  ///< log-determinants (block, joint) of maps that are not
                                    ///< invertible, or whose power series did not converge
   std::int64_t nonfinite =
@@ -66,6 +78,13 @@ class Sampler {
   virtual Transition step(const LogDensity& target,
                           const State& state,
                           Generator generator) const = 0;
+
+  /// The state from which draws are kept: what was adapted to the target is held fixed from here
+  /// on. Called once, when the warm-up is over.
+  virtual State end_warmup(State state) const { return state; }
+
+  /// Whether the particles have arrived and no further step is to be taken (ais, smc at β = 1).
+  virtual bool arrived(const State& /*state*/) const { return false; }
 };
 
 }  // namespace ergon

@@ -42,8 +42,4 @@ class MetSvgd final : public Sampler {
   NamedTensors parameters_;
 };
 
-/// The sampler that the options name.
-std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
-                                      const NamedTensors& parameters);
-
 }  // namespace ergon
