@@ -5,6 +5,7 @@
 
 #include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
+#include "suggest.hpp"
 
 namespace ergon::app {
 namespace {
@@ -18,10 +19,10 @@ bool is_bare_character(char c) { return is_key_character(c) || c == '+' || c == 
 /// A cursor over the text that knows its line.
 class TomlReader {
  public:
-  TomlReader(std::string path, std::string command, std::string text)
-      : path_(std::move(path)), command_(std::move(command)), text_(std::move(text)) {}
+  TomlReader(std::string path, std::string text) : path_(std::move(path)), text_(std::move(text)) {}
 
-  std::vector<ConfigEntry> read() {
+  std::vector<ConfigTable> read() {
+    tables_.push_back({{}, place(), {}});
     for (skip_blank_lines(); !at_end(); skip_blank_lines()) {
       if (peek() == '[') {
         read_table_header();
@@ -30,7 +31,7 @@ class TomlReader {
       }
       expect_end_of_line();
     }
-    return entries_;
+    return tables_;
   }
 
  private:
@@ -65,30 +66,40 @@ class TomlReader {
   }
 
   void read_table_header() {
+    ConfigTable table{{}, place(), {}};
+    do {
+      next();
+      table.name.push_back(read_key());
+      require(!table.name.back().empty(), "{}: expected a name in the table's header", table.place);
+    } while (peek() == '.');
+    require(peek() == ']', "{}: the table's header is not closed by ']'", table.place);
     next();
-    std::string name;
-    while (is_key_character(peek())) name += next();
-    require(peek() == ']' && name == command_, "{}: the only table this command reads is [{}]",
-            place(), command_);
-    next();
+    for (const auto& other : tables_) {
+      require(other.name != table.name, "{}: the table [{}] is given a second time", table.place,
+              join(table.name, "."));
+    }
+    tables_.push_back(std::move(table));
+  }
+
+  std::string read_key() {
+    if (peek() == '"' || peek() == '\'') return read_string();
+    std::string key;
+    while (is_key_character(peek())) key += next();
+    return key;
   }
 
   void read_entry() {
-    std::string key;
     const std::string where = place();
-    if (peek() == '"' || peek() == '\'') {
-      key = read_string();
-    } else {
-      while (is_key_character(peek())) key += next();
-    }
+    const std::string key = read_key();
     skip_spaces();
     require(!key.empty() && peek() == '=', "{}: expected key = value", where);
     next();
     skip_spaces();
-    for (const auto& entry : entries_) {
+    auto& entries = tables_.back().entries;
+    for (const auto& entry : entries) {
       require(entry.key != key, "{}: '{}' is given a second time", where, key);
     }
-    entries_.push_back({key, peek() == '[' ? read_array() : read_scalar(), where});
+    entries.push_back({key, peek() == '[' ? read_array() : read_scalar(), where});
   }
 
   std::string read_scalar() {
@@ -143,17 +154,31 @@ class TomlReader {
   }
 
   std::string path_;
-  std::string command_;
   std::string text_;
   std::size_t position_ = 0;
   int line_ = 1;
-  std::vector<ConfigEntry> entries_;
+  std::vector<ConfigTable> tables_;
 };
 
 }  // namespace
 
+std::vector<ConfigTable> read_config_tables(const std::string& path) {
+  return TomlReader(path, read_file(path)).read();
+}
+
 std::vector<ConfigEntry> read_config(const std::string& path, const std::string& command) {
-  return TomlReader(path, command, read_file(path)).read();
+  std::vector<ConfigEntry> entries;
+  for (const ConfigTable& table : read_config_tables(path)) {
+    require(table.name.empty() || table.name == std::vector<std::string>{command},
+            "{}: the only table this command reads is [{}]", table.place, command);
+    for (const ConfigEntry& entry : table.entries) {
+      for (const auto& other : entries) {
+        require(other.key != entry.key, "{}: '{}' is given a second time", entry.place, entry.key);
+      }
+      entries.push_back(entry);
+    }
+  }
+  return entries;
 }
 
 }  // namespace ergon::app

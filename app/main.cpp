@@ -18,6 +18,7 @@ const std::vector<Command>& all_commands() {
       {"targets", "list the targets, or describe one", run_targets_command},
       {"samplers", "list the samplers, or describe one", run_samplers_command},
       {"study", "compute a table of docs/studies, or list them", run_study_command},
+      {"bench", "compare samplers at equal budgets of evaluations", run_bench_command},
   };
   return commands;
 }

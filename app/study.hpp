@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cells.hpp"
 #include "option_json.hpp"
 
 /// Studies: the tables of docs/studies. Every number in one comes from ordinary `ergon sample`
@@ -22,26 +23,6 @@ struct StudyOptions {
   bool json = false;
   bool quiet = false;
 };
-
-/// One run of a study.
-struct Cell {
-  std::string row;
-  std::string method;       ///< what is compared within a row; empty where nothing is
-  std::int64_t length = 0;  ///< number of steps, for studies that vary it
-  std::uint64_t seed = 0;
-  std::string folder;
-  std::vector<std::string> arguments;  ///< of `ergon sample`, without its folder
-};
-
-/// A cell and its result.json, or why there is none.
-struct CellResult {
-  Cell cell;
-  Json result;          ///< null: the run failed
-  std::string failure;  ///< its message
-};
-
-/// Cells that differ in their seed alone, in the order of the seeds; never empty.
-using CellGroup = std::vector<CellResult>;
 
 /// What a study says.
 struct StudyTable {
@@ -79,13 +60,6 @@ bool is_chosen(const StudyOptions& options, const std::string& row);
 
 /// Words to numbers: "50,100". Throws InvalidInput naming `option`.
 std::vector<std::int64_t> parse_counts(const std::string& option, const std::string& text);
-
-/// "--steps 20 --fit 300" to its words.
-std::vector<std::string> words(const std::string& text);
-
-/// The list followed by the others.
-std::vector<std::string> joined(std::vector<std::string> arguments,
-                                const std::vector<std::vector<std::string>>& more);
 
 /// Arguments whose --fit, --steps, --particles, --sets and --draws are cut to tiny values.
 std::vector<std::string> quickened(std::vector<std::string> arguments);

@@ -78,16 +78,6 @@ std::string help_page(const Words& words) {
          fmt::format("\nRows\n  {}\n\nSeeds\n  {}\n", wrap(join(study.rows()), 90, 2), study.seeds);
 }
 
-/// The words that were typed, as a line of a shell.
-std::string command_line(const std::vector<std::string>& arguments) {
-  std::string line = "ergon study";
-  for (const std::string& word : arguments) {
-    const bool plain = !word.empty() && word.find_first_of(" '\"$\\*?") == std::string::npos;
-    line += plain ? " " + word : " '" + word + "'";
-  }
-  return line;
-}
-
 }  // namespace
 
 int run_study_command(const std::vector<std::string>& arguments) {
@@ -112,7 +102,7 @@ int run_study_command(const std::vector<std::string>& arguments) {
     fmt::print(stderr, "ergon: interrupted; the same command continues\n");
     return kExitInterrupted;
   }
-  std::fputs(finish_study(study, cells, options, command_line(arguments)).c_str(), stdout);
+  std::fputs(finish_study(study, cells, options, shell_line("study", arguments)).c_str(), stdout);
   return kExitOk;
 }
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "study.hpp"
+#include "cells.hpp"
 
 /// What studies make of many results: numbers, and words for them.
 namespace ergon::app {

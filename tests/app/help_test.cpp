@@ -117,7 +117,7 @@ TEST(AppHelp, ListsComeAsJsonToo) {
   EXPECT_GT(targets.size(), 10u);
   EXPECT_TRUE(targets[0].contains("definition"));
   const Json samplers = Json::parse(here.run({"samplers", "--json"}).out);
-  ASSERT_EQ(samplers.size(), 5u);
+  ASSERT_EQ(samplers.size(), 13u);
   EXPECT_EQ(samplers[0]["name"], "stein-flow");
   EXPECT_EQ(samplers[2]["name"], "p-svgd");
   EXPECT_EQ(samplers[2]["options"]["control"], "truncation");
