@@ -46,6 +46,7 @@ void print_options(SamplerKind kind) {
   std::vector<Field> fields;
   visit_sampler_fields(options, FieldCollector(fields, [](const std::string&) { return ""; }));
   for (const auto& field : fields) {
+    if (!takes_option(kind, field.name)) continue;
     fmt::print("    --{:<24}{:<24}{}\n", field.name,
                field.default_text.empty() ? "-" : field.default_text, wrap(field.help, 54, 54));
   }

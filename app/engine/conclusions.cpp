@@ -106,6 +106,10 @@ void put_replicas_on_top(const Run& run, Conclusions& conclusions) {
   const Tensor log_z = stepping_stone_log_z(run.state()).to(at::kDouble).reshape({-1, 1});
   if (!log_z.isfinite().all().item<bool>()) return;
   Estimate estimate = mean_over_sets(log_z, {});
+  if (log_z.size(0) < 2) {  // one estimate has no spread
+    estimate.standard_error = std::nan("");
+    estimate.interval = {};
+  }
   estimate.method = fmt::format("stepping stones between replicas, {}", estimate.method);
   conclusions.source = Source::kReplicas;
   conclusions.log_z = estimate;

@@ -52,7 +52,10 @@ void begin(const SampleRequest& request,
   folder.keep();
 }
 
-EngineOutcome unfinished(SessionEnd end, const Session& session, const std::string& folder) {
+EngineOutcome unfinished(SessionEnd end,
+                         const Session& session,
+                         SamplerKind kind,
+                         const std::string& folder) {
   if (end == SessionEnd::kInterrupted) {
     return {kExitInterrupted,
             fmt::format("interrupted; continue with: ergon sample --resume {}", folder)};
@@ -72,7 +75,7 @@ EngineOutcome unfinished(SessionEnd end, const Session& session, const std::stri
           "step led {} of {} particles (more than {:.0f} %); take a smaller --step-size-value, or "
           "--control metropolis-hastings (met-svgd); the checkpoint is in {}",
           last.step, last.nonfinite, session.run().state().log_density.numel(),
-          100 * Run::kNonfiniteShare, checkpoint_folder(folder))};
+          100 * Run::nonfinite_share(kind), checkpoint_folder(folder))};
 }
 
 /// From here on there is a checkpoint, which outlives a full disk.
@@ -83,7 +86,8 @@ EngineOutcome carry_out(Session& session,
                         const std::string& folder) {
   try {
     const SessionEnd end = session.carry_out();
-    if (end != SessionEnd::kComplete) return unfinished(end, session, folder);
+    if (end != SessionEnd::kComplete)
+      return unfinished(end, session, settings.sampler.kind, folder);
     write_outputs(session, settings, target, runtime, folder);
   } catch (const InvalidInput& error) {
     fail("{}; once that is put right, continue with: ergon sample --resume {}", error.what(),

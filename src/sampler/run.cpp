@@ -271,6 +271,11 @@ void Run::record(const Info& info) {
   trace_.push_back(row);
 }
 
+double Run::nonfinite_share(SamplerKind kind) {
+  const bool judged = !is_stein(kind) && kind != SamplerKind::kUla;
+  return judged ? 0.5 : 0.05;
+}
+
 void Run::step() {
   ERGON_CHECK(status_ == RunStatus::kRunning, "a run that has ended was stepped");
   const at::NoGradGuard no_grad;
@@ -285,7 +290,7 @@ void Run::step() {
   const auto particles = static_cast<double>(state_.log_density.numel());
   const bool below = trace_.back().stein_residual < options_.steps.threshold;
   steps_below_threshold_ = below ? steps_below_threshold_ + 1 : 0;
-  if (static_cast<double>(info.nonfinite) > kNonfiniteShare * particles) {
+  if (static_cast<double>(info.nonfinite) > nonfinite_share(options_.kind) * particles) {
     status_ = RunStatus::kTooManyNonfinite;
   } else if (options_.steps.stopping == Stopping::kSteinIdentity &&
              steps_below_threshold_ >= options_.steps.patience) {

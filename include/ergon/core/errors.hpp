@@ -16,7 +16,7 @@ class InvalidInput : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Numbers left the reals in more places than a run can bear (Run::kNonfiniteShare, truncation).
+/// Numbers left the reals in more places than a run can bear (Run::nonfinite_share, truncation).
 /// Exit kExitInvalidInput.
 class NumericalFailure : public std::runtime_error {
  public:

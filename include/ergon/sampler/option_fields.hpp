@@ -40,6 +40,8 @@ void visit_sampler_fields(Self& self, Visitor&& visit) {
   visit("steps", self.steps.steps, "L, the number of steps, or the most of them");
   visit("evaluations", self.steps.evaluations,
         "stop after the step that reaches this many gradients over all particles (0: no limit)");
+  visit("stein-threshold", self.steps.threshold, "stein-identity: stop below this residual");
+  visit("stein-patience", self.steps.patience, "stein-identity: for this many steps in a row");
   visit("warmup", self.chain.warmup, "share of the steps that adapts and is then left out");
   visit("chain-draws", self.chain.draws, "draws kept of every chain, up to twice as many");
   visit("target-acceptance", self.chain.target_acceptance,
@@ -58,8 +60,6 @@ void visit_sampler_fields(Self& self, Visitor&& visit) {
         "smc: resample when the effective sample size falls below this share");
   visit("moves", self.tempering.moves, "moves at every temperature, or between swaps");
   visit("replicas", self.tempering.replicas, "parallel-tempering: number of temperatures");
-  visit("stein-threshold", self.steps.threshold, "stein-identity: stop below this residual");
-  visit("stein-patience", self.steps.patience, "stein-identity: for this many steps in a row");
   visit("hessian", self.hessian.trace, "trace-of-Hessian term of the density");
   visit("hessian-probes", self.hessian.probes, "Hutchinson: probes per particle and step");
   visit("hessian-law", self.hessian.law, "Hutchinson: law of the probes");

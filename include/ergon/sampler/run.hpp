@@ -85,8 +85,8 @@ class Run {
       Keep keep = {});
 
   RunStatus status() const { return status_; }
-  /// Takes one step, without a graph. More than `kNonfiniteShare` of undone moves in a step ends
-  /// the run with kTooManyNonfinite.
+  /// Takes one step, without a graph. More undone moves than `nonfinite_share` of the particles
+  /// end the run with kTooManyNonfinite.
   void step();
   const State& state() const { return state_in_x_; }
   /// q⁰ in the coordinates of the steps.
@@ -108,7 +108,9 @@ class Run {
   /// Throws InvalidInput naming `context` when the tensors are not a checkpoint of such a run.
   void restore(const NamedTensors& checkpoint, const std::string& context);
 
-  static constexpr double kNonfiniteShare = 0.05;
+  /// The share of particles whose move may be undone in a step: 0.05; 0.5 where moves are judged
+  /// (mala, hmc, nuts, parallel-tempering, ais, smc), so that a bad one is merely a rejection.
+  static double nonfinite_share(SamplerKind kind);
 
  private:
   void record(const Info& info);
