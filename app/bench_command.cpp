@@ -1,8 +1,10 @@
 #include <cstdio>
+#include <optional>
 
 #include "bench/gate.hpp"
 #include "bench/plan.hpp"
 #include "bench/records.hpp"
+#include "bench/references.hpp"
 #include "bench/table.hpp"
 #include "command_line.hpp"
 #include "commands.hpp"
@@ -79,6 +81,19 @@ BenchFile read_file_and_choices(const Words& words, BenchOptions& options) {
   return file;
 }
 
+/// The pairs, and the reference runs of their targets.
+struct BenchPlan {
+  std::vector<BenchPair> pairs;
+  std::vector<Cell> references;
+};
+
+BenchPlan plan_bench(const BenchFile& file, const BenchChoice& choice) {
+  BenchPlan plan;
+  plan.pairs = plan_pairs(file, choice);
+  plan.references = plan_references(file, choice, plan.pairs);
+  return plan;
+}
+
 // ---- --dry-run
 // ---------------------------------------------------------------------------------------------------
 
@@ -94,16 +109,17 @@ bool waits_for_pilots(const BenchPair& pair) {
   return false;
 }
 
-int print_runs(const std::vector<BenchPair>& pairs,
-               const BenchFile& file,
-               const BenchOptions& options) {
+int print_runs(const BenchPlan& plan, const BenchFile& file, const BenchOptions& options) {
   const std::vector<std::uint64_t> seeds = parse_seeds(file.seeds);
-  for (const BenchPair& pair : pairs) {
+  for (const Cell& reference : plan.references) print_run(reference);
+  for (const BenchPair& pair : plan.pairs) {
     const std::string name = fmt::format("{}/{}", pair.target.name, pair.sampler.name);
     for (const Cell& pilot : pair.pilots) print_run(pilot);
-    if (waits_for_pilots(pair)) {
-      fmt::print("# {}: {} runs, whose options follow from what the pilot runs above cost\n", name,
-                 file.budgets.size() * seeds.size());
+    const bool waits_for_reference = !pair.reference.failure.empty();
+    if (waits_for_reference || waits_for_pilots(pair)) {
+      fmt::print("# {}: {} runs, whose options follow from {} above\n", name,
+                 file.budgets.size() * seeds.size(),
+                 waits_for_reference ? "the reference run" : "what the pilot runs cost");
       continue;
     }
     for (const BenchLine& line : plan_lines({pair}, file, options.choice, seeds)) {
@@ -125,6 +141,7 @@ int say_interrupted() {
 
 struct BenchResults {
   Json records = Json::array();
+  Json references = Json::array();
   std::vector<CellGroup> groups;
   std::size_t finished = 0;
 };
@@ -138,6 +155,27 @@ BenchResults read_results(const std::vector<BenchLine>& lines) {
     results.finished += finished_of(group).size();
     if (!group.empty()) results.groups.push_back(std::move(group));
   }
+  return results;
+}
+
+/// References, pilots and all cells, in this order; nothing: interrupted.
+std::optional<BenchResults> run_bench(BenchPlan& plan,
+                                      const BenchFile& file,
+                                      const BenchOptions& options) {
+  if (!run_cells(plan.references, {options.jobs, options.quiet, "references"}).complete) return {};
+  publish_draws(plan.references);
+  give_references(file, plan.references, plan.pairs);
+  if (!run_cells(pilots_of(plan.pairs), {options.jobs, options.quiet, "pilots"}).complete)
+    return {};
+  const std::vector<BenchLine> lines =
+      plan_lines(plan.pairs, file, options.choice, parse_seeds(file.seeds));
+  const CellsEnd end = run_cells(cells_of(lines), {options.jobs, options.quiet, "evaluations",
+                                                   [](const Cell& cell) { return cell.length; }});
+  if (!end.complete) return {};
+  if (!end.failed_logs.empty())
+    fmt::print(stderr, "ergon: {} of the runs failed, as the table says\n", end.failed_logs.size());
+  BenchResults results = read_results(lines);
+  results.references = reference_records(plan.references);
   return results;
 }
 
@@ -165,9 +203,11 @@ std::string write_tables(const BenchFile& file,
     fmt::print(stderr, "ergon: no pictures: install gnuplot (Debian: gnuplot-nox)\n");
     json["pictures"] = Json::array();
   }
+  json["references"] = results.references;
   json["rows"] = results.records;
   const std::string text = json.dump(2) + "\n";
-  const std::string page = bench_markdown(file, file.seeds, results.records, verdict);
+  const std::string page =
+      bench_markdown(file, file.seeds, results.records, results.references, verdict);
   write_file(options.choice.out + "/table.md", page);
   write_file(options.choice.out + "/table.csv", csv_of(results.records));
   write_file(options.choice.out + "/table.json", text);
@@ -176,9 +216,8 @@ std::string write_tables(const BenchFile& file,
 
 int finish(const BenchFile& file,
            const BenchOptions& options,
-           const std::vector<BenchLine>& lines,
+           const BenchResults& results,
            const std::string& command) {
-  const BenchResults results = read_results(lines);
   const GateVerdict verdict = judge(results.records);
   std::fputs(write_tables(file, options, results, verdict, command).c_str(), stdout);
   for (const auto& violation : verdict.violations) fmt::print(stderr, "ergon: {}\n", violation);
@@ -198,19 +237,15 @@ int run_bench_command(const std::vector<std::string>& arguments) {
   }
   apply_words(shape, words);
   const BenchFile file = read_file_and_choices(words, options);
-  const std::vector<std::uint64_t> seeds = parse_seeds(file.seeds);
-  const std::vector<BenchPair> pairs = plan_pairs(file, options.choice);
-  if (options.dry_run) return print_runs(pairs, file, options);
+  BenchPlan plan = plan_bench(file, options.choice);
+  if (options.dry_run) {
+    give_references(file, plan.references, plan.pairs);
+    return print_runs(plan, file, options);
+  }
   require_writable_folder(options.choice.out);
-  if (!run_cells(pilots_of(pairs), {options.jobs, options.quiet, "pilots"}).complete)
-    return say_interrupted();
-  const std::vector<BenchLine> lines = plan_lines(pairs, file, options.choice, seeds);
-  const CellsEnd end = run_cells(cells_of(lines), {options.jobs, options.quiet, "evaluations",
-                                                   [](const Cell& cell) { return cell.length; }});
-  if (!end.complete) return say_interrupted();
-  if (!end.failed_logs.empty())
-    fmt::print(stderr, "ergon: {} of the runs failed, as the table says\n", end.failed_logs.size());
-  return finish(file, options, lines, shell_line("bench", arguments));
+  const std::optional<BenchResults> results = run_bench(plan, file, options);
+  if (!results) return say_interrupted();
+  return finish(file, options, *results, shell_line("bench", arguments));
 }
 
 }  // namespace ergon::app

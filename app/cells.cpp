@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <set>
 
 #include "commands.hpp"
@@ -22,19 +23,28 @@ constexpr const char* kLogSuffix = ".log";
 
 enum class CellState { kMissing, kInterrupted, kOtherSettings, kFinished };
 
+/// The options of a result, or wanted ones; of draws that are named by their content, the name.
+Json comparable(Json options, const Cell& cell) {
+  if (cell.named_draws.empty()) return options;
+  Json& draws = options.at("metrics").at("reference-draws");
+  draws = std::filesystem::path(draws.get<std::string>()).filename().string();
+  return options;
+}
+
 /// A cell counts as finished when its folder holds a result made with the very settings of the
 /// study.
 CellState state_of(const Cell& cell) {
-  const Json wanted = to_json(sample_settings(cell.arguments));
+  const Json wanted = comparable(to_json(sample_settings(cell.arguments)), cell);
   try {
     if (file_exists(result_path(cell.folder))) {
-      return read_json_file(result_path(cell.folder)).at("options") == wanted
+      return comparable(read_json_file(result_path(cell.folder)).at("options"), cell) == wanted
                  ? CellState::kFinished
                  : CellState::kOtherSettings;
     }
     if (!file_exists(checkpoint_options_path(cell.folder))) return CellState::kMissing;
-    return to_json(read_checkpoint_settings(cell.folder)) == wanted ? CellState::kInterrupted
-                                                                    : CellState::kOtherSettings;
+    return comparable(to_json(read_checkpoint_settings(cell.folder)), cell) == wanted
+               ? CellState::kInterrupted
+               : CellState::kOtherSettings;
   } catch (const std::exception&) {
     return CellState::kOtherSettings;  // damaged: computed again
   }

@@ -19,6 +19,8 @@ struct Cell {
   std::uint64_t seed = 0;
   std::string folder;
   std::vector<std::string> arguments;  ///< of `ergon sample`, without its folder
+  /// The file of --reference-draws where its name tells its content: its folder may be another.
+  std::string named_draws = {};
 };
 
 /// A cell and its result.json, or why there is none.

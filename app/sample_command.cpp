@@ -289,6 +289,14 @@ void check_flow(const RunSettings& settings) {
           sampler.bound.safety, flow.safety);
 }
 
+/// A run that ends by its evaluations is not ended earlier by steps that nobody asked for. What is
+/// learned per step keeps its number of steps.
+void let_evaluations_decide(const Words& words, SamplerOptions& sampler) {
+  constexpr std::int64_t kEndless = 10'000'000;
+  const bool decides = words.count("steps") == 0 && sampler.steps.evaluations > 0;
+  if (decides && !can_be_fitted(sampler.kind)) sampler.steps.steps = kEndless;
+}
+
 void finish_request(const Words& words,
                     const std::optional<EarlierFit>& fit,
                     SampleOptions& options) {
@@ -297,6 +305,7 @@ void finish_request(const Words& words,
   if (words.count("target") > 0) settings.target.name = words.at("target");
   settings.figures = !options.no_figures;
   require_known_target(settings.target.name);
+  let_evaluations_decide(words, settings.sampler);
   settings.target.validate();
   settings.sampler.validate();
   settings.fit.validate();

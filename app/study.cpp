@@ -28,7 +28,8 @@ void check_rows(const Study& study, const StudyOptions& options) {
 
 const std::vector<Study>& all_studies() {
   static const std::vector<Study> studies = {learned_entropy_study(), calibration_study(),
-                                             log_z_study(), entropy_accuracy_study()};
+                                             log_z_study(), evidence_study(),
+                                             entropy_accuracy_study()};
   return studies;
 }
 

@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kTables = {"bench", "targets", "samplers", "overrides", "exclude"};
+const std::vector<std::string> kTables = {"bench",      "targets",   "samplers",
+                                          "references", "overrides", "exclude"};
 const std::vector<std::string> kBenchKeys = {"name",    "description", "seeds",
                                              "budgets", "data-folder", "metrics"};
 
@@ -94,7 +95,7 @@ class BenchReader {
     const std::string& kind = table.name[0];
     require(std::find(kTables.begin(), kTables.end(), kind) != kTables.end(),
             "{}: unknown table [{}]{}; the tables are [bench], [targets.NAME], [samplers.NAME], "
-            "[overrides.\"TARGET/SAMPLER\"] and [exclude]",
+            "[references.TARGET], [overrides.\"TARGET/SAMPLER\"] and [exclude]",
             table.place, join(table.name, "."), did_you_mean(kind, kTables));
     const std::size_t parts = kind == "bench" || kind == "exclude" ? 1 : 2;
     require(table.name.size() == parts, "{}: the table [{}] {}", table.place, join(table.name, "."),
@@ -179,6 +180,9 @@ class BenchReader {
     BenchSampler sampler;
     sampler.name = table.name[1];
     check_name(sampler.name, table.place);
+    require(sampler.name != kReferenceFolder,
+            "{}: '{}' is the folder of reference runs; take another name", table.place,
+            kReferenceFolder);
     sampler.sampler = sampler.name;
     for (const ConfigEntry& entry : table.entries) {
       require(entry.key != "target", "{}: 'target' belongs to a [targets.NAME] table", entry.place);
@@ -191,8 +195,31 @@ class BenchReader {
     file_.samplers.push_back(std::move(sampler));
   }
 
+  void read_reference(const ConfigTable& table) {
+    const std::string& target = table.name[1];
+    check_known(target, "target", names_in(file_.targets), table.place);
+    BenchReference reference;
+    for (const ConfigEntry& entry : table.entries) {
+      require(entry.key != "target" && entry.key != "fit-share",
+              "{}: '{}' cannot stand in a [references.TARGET] table", entry.place, entry.key);
+      if (entry.key == "sampler") {
+        reference.sampler = entry.word;
+      } else if (entry.key == "seed") {
+        reference.options.names.push_back(entry.key);
+        reference.options.arguments.push_back("--seed=" + entry.word);
+      } else {
+        add_option(entry, reference.options);
+      }
+    }
+    require(!reference.sampler.empty(),
+            "{}: [references.{}] lacks a sampler, such as sampler = \"parallel-tempering\"",
+            table.place, target);
+    file_.references[target] = std::move(reference);
+  }
+
   void read_pairs(const ConfigTable& table) {
     if (table.name.empty()) return;
+    if (table.name[0] == "references") read_reference(table);
     if (table.name[0] == "exclude") {
       for (const ConfigEntry& entry : table.entries) {
         check_pair(entry.key, entry.place);

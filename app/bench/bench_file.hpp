@@ -9,6 +9,9 @@
 /// What a benchmark compares, as its TOML file says.
 namespace ergon::app {
 
+/// Beside the samplers' folders in that of a target.
+inline constexpr const char* kReferenceFolder = "reference";
+
 /// Options of `ergon sample` in words, "--key=word", as they stand in one table of the file.
 struct BenchOptionsTable {
   std::vector<std::string> names;      ///< option names without dashes
@@ -32,6 +35,12 @@ struct BenchSampler {
   BenchOptionsTable options;
 };
 
+/// A [references.TARGET] table: the run whose draws stand for exact ones of the target.
+struct BenchReference {
+  std::string sampler;  ///< one of `ergon samplers` that keeps chains
+  BenchOptionsTable options;
+};
+
 /// Every number of evaluations in a benchmark counts gradients and Hessian-vector products at
 /// points, over all particles, the fit included.
 struct BenchFile {
@@ -43,6 +52,7 @@ struct BenchFile {
   bool metrics = true;                ///< distances to exact draws: --metrics of `ergon sample`
   std::vector<BenchTarget> targets;
   std::vector<BenchSampler> samplers;
+  std::map<std::string, BenchReference> references;    ///< by target
   std::map<std::string, BenchOptionsTable> overrides;  ///< by "target/sampler"
   std::map<std::string, std::string> exclusions;       ///< "target/sampler" to the reason
 };

@@ -79,34 +79,6 @@ std::string pair_name(const BenchPair& pair) {
   return fmt::format("{}/{}", pair.target.name, pair.sampler.name);
 }
 
-/// The arguments of the tables, without those that a later table gives again.
-std::vector<std::string> last_word(const std::vector<BenchOptionsTable>& tables) {
-  std::vector<std::string> names, arguments;
-  for (const BenchOptionsTable& table : tables) {
-    for (std::size_t i = 0; i < table.names.size(); ++i) {
-      const auto earlier = std::find(names.begin(), names.end(), table.names[i]);
-      if (earlier != names.end()) {
-        arguments.erase(arguments.begin() + (earlier - names.begin()));
-        names.erase(earlier);
-      }
-      names.push_back(table.names[i]);
-      arguments.push_back(table.arguments[i]);
-    }
-  }
-  return arguments;
-}
-
-/// The settings of these arguments; what is refused is said with the pair's name.
-RunSettings checked_settings(const BenchFile& file,
-                             const std::string& pair,
-                             const std::vector<std::string>& arguments) {
-  try {
-    return sample_settings(arguments);
-  } catch (const InvalidInput& error) {
-    fail("{}: {}: {}", file.path, pair, error.what());
-  }
-}
-
 void refuse_decided_options(const BenchFile& file,
                             const BenchPair& pair,
                             const std::vector<std::string>& names) {
@@ -133,15 +105,6 @@ std::vector<std::vector<std::string>> pilot_arguments(BudgetRule rule) {
   return {};
 }
 
-/// The arguments without what concerns the distances to exact draws, which no pilot needs.
-std::vector<std::string> without_metrics(std::vector<std::string> arguments) {
-  const auto concerns = [](const std::string& argument) {
-    return argument.rfind("--metric", 0) == 0 || argument.rfind("--reference-draws", 0) == 0;
-  };
-  arguments.erase(std::remove_if(arguments.begin(), arguments.end(), concerns), arguments.end());
-  return arguments;
-}
-
 void add_pilots(const BenchFile& file, const BenchChoice& choice, BenchPair& pair) {
   for (const auto& extra : pilot_arguments(pair.rule)) {
     const auto number = static_cast<std::int64_t>(pair.pilots.size() + 1);
@@ -158,7 +121,7 @@ BenchPair plan_pair(const BenchFile& file,
                     const BenchChoice& choice,
                     const BenchTarget& target,
                     const BenchSampler& sampler) {
-  BenchPair pair{target, sampler, "", {}, {}, BudgetRule::kStop, 1.0, {}};
+  BenchPair pair{target, sampler, "", {}, {}, BudgetRule::kStop, 1.0, {}, {}};
   const std::string name = pair_name(pair);
   const auto excluded = file.exclusions.find(name);
   if (excluded != file.exclusions.end()) {
@@ -261,11 +224,14 @@ BenchLine plan_line(const BenchPair& pair,
                     const std::vector<std::uint64_t>& seeds) {
   BenchLine line{pair, budget, {}, allotment.skipped, "", 0.0};
   if (!line.skipped.empty()) return line;
+  std::vector<std::string> arguments = joined(pair.arguments, {allotment.arguments});
+  if (!pair.reference.draws.empty())
+    arguments.push_back("--reference-draws=" + pair.reference.draws);
   for (const std::uint64_t seed : seeds) {
     line.cells.push_back(
         {pair.target.name, pair.sampler.name, budget, seed,
          fmt::format("{}/{}/{}/seed-{}", choice.out, pair_name(pair), budget, seed),
-         joined(pair.arguments, {allotment.arguments, {fmt::format("--seed={}", seed)}})});
+         joined(arguments, {{fmt::format("--seed={}", seed)}}), pair.reference.draws});
   }
   return line;
 }
@@ -275,6 +241,40 @@ BenchLine plan_line(const BenchPair& pair,
 double evaluations_of(const Json& result) {
   return number_at(result, "/target_evaluations/gradient") +
          number_at(result, "/target_evaluations/hessian_vector");
+}
+
+std::vector<std::string> last_word(const std::vector<BenchOptionsTable>& tables) {
+  std::vector<std::string> names, arguments;
+  for (const BenchOptionsTable& table : tables) {
+    for (std::size_t i = 0; i < table.names.size(); ++i) {
+      const auto earlier = std::find(names.begin(), names.end(), table.names[i]);
+      if (earlier != names.end()) {
+        arguments.erase(arguments.begin() + (earlier - names.begin()));
+        names.erase(earlier);
+      }
+      names.push_back(table.names[i]);
+      arguments.push_back(table.arguments[i]);
+    }
+  }
+  return arguments;
+}
+
+std::vector<std::string> without_metrics(std::vector<std::string> arguments) {
+  const auto concerns = [](const std::string& argument) {
+    return argument.rfind("--metric", 0) == 0 || argument.rfind("--reference-draws", 0) == 0;
+  };
+  arguments.erase(std::remove_if(arguments.begin(), arguments.end(), concerns), arguments.end());
+  return arguments;
+}
+
+RunSettings checked_settings(const BenchFile& file,
+                             const std::string& name,
+                             const std::vector<std::string>& arguments) {
+  try {
+    return sample_settings(arguments);
+  } catch (const InvalidInput& error) {
+    fail("{}: {}: {}", file.path, name, error.what());
+  }
 }
 
 BudgetRule budget_rule(const SamplerOptions& sampler, double fit_share) {
@@ -340,10 +340,10 @@ std::vector<BenchLine> plan_lines(const std::vector<BenchPair>& pairs,
   std::vector<BenchLine> lines;
   for (const BenchPair& pair : pairs) {
     std::vector<Json> results;
-    std::string failure;
+    std::string failure = pair.reference.failure;
     for (const Cell& pilot : pair.pilots) {
       const CellResult found = result_of(pilot);
-      if (found.result.is_null()) failure = found.failure;
+      if (found.result.is_null() && failure.empty()) failure = found.failure;
       results.push_back(found.result);
     }
     const PilotCosts costs = failure.empty() ? pilot_costs(pair, results) : PilotCosts{};
@@ -352,7 +352,7 @@ std::vector<BenchLine> plan_lines(const std::vector<BenchPair>& pairs,
       const Allotment allotment =
           runs ? allot(pair, budget, costs) : Allotment{{}, pair.excluded + failure};
       lines.push_back(plan_line(pair, budget, allotment, choice, seeds));
-      lines.back().pilot_failure = failure;
+      lines.back().earlier_failure = failure;
       lines.back().pilot_evaluations = costs.total;
     }
   }

@@ -31,6 +31,14 @@ inline constexpr std::int64_t kLeastTemperatures = 5;  ///< under kTemperatures
 inline constexpr std::int64_t kPilotParticles = 64;
 inline constexpr std::int64_t kPilotTemperatures = 10;
 
+/// What a pair has of its target's reference run.
+struct ReferenceOfPair {
+  std::string draws;            ///< file for --reference-draws; empty: none
+  std::optional<double> log_z;  ///< where the run estimates it with a standard error
+  double log_z_error = 0.0;
+  std::string failure;  ///< why the pair cannot be run; empty: it can
+};
+
 /// A target with a sampler.
 struct BenchPair {
   BenchTarget target;
@@ -41,6 +49,7 @@ struct BenchPair {
   BudgetRule rule = BudgetRule::kStop;
   double fit_share = 1.0;
   std::vector<Cell> pilots;
+  ReferenceOfPair reference = {};
 };
 
 /// What pilot runs cost, in evaluations.
@@ -63,7 +72,7 @@ struct BenchLine {
   std::int64_t budget = 0;
   std::vector<Cell> cells;         ///< one per seed; none: not run
   std::string skipped;             ///< why there are none
-  std::string pilot_failure;       ///< the message of a failed pilot run; empty: none failed
+  std::string earlier_failure;     ///< of a pilot or the reference run; empty: none failed
   double pilot_evaluations = 0.0;  ///< of the pair, counted once for all its lines
 };
 
@@ -79,6 +88,18 @@ double evaluations_of(const Json& result);
 
 BudgetRule budget_rule(const SamplerOptions& sampler, double fit_share);
 
+/// The arguments of the tables, without those that a later table gives again.
+std::vector<std::string> last_word(const std::vector<BenchOptionsTable>& tables);
+
+/// The arguments without what concerns the distances to exact draws, which pilots and reference
+/// runs do not need.
+std::vector<std::string> without_metrics(std::vector<std::string> arguments);
+
+/// The settings of these arguments. What is refused is said with `name`.
+RunSettings checked_settings(const BenchFile& file,
+                             const std::string& name,
+                             const std::vector<std::string>& arguments);
+
 /// Every chosen pair, in the order of the file, targets first. Throws InvalidInput naming the pair:
 /// an option that `ergon sample` refuses, one that the budget decides, an unknown name in `only`.
 std::vector<BenchPair> plan_pairs(const BenchFile& file, const BenchChoice& choice);
@@ -90,7 +111,7 @@ Allotment allot(const BenchPair& pair, std::int64_t budget, const PilotCosts& co
 PilotCosts pilot_costs(const BenchPair& pair, const std::vector<Json>& results);
 
 /// The lines of all pairs and budgets; pilots must have run. A pair whose pilots did not finish
-/// has lines with a pilot_failure.
+/// has lines with an earlier_failure.
 std::vector<BenchLine> plan_lines(const std::vector<BenchPair>& pairs,
                                   const BenchFile& file,
                                   const BenchChoice& choice,

@@ -43,6 +43,7 @@ bool elbo_is_bound(SamplerKind kind, const CellGroup& finished) {
   });
 }
 
+/// The user's, else the target's own, else that of the reference run.
 void add_reference(const BenchLine& line, const CellGroup& finished, Json& record) {
   double value = line.pair.target.reference.value_or(kNone);
   double error = line.pair.target.reference_error;
@@ -52,6 +53,12 @@ void add_reference(const BenchLine& line, const CellGroup& finished, Json& recor
     error = number_at(result, "/target/log_z_standard_error");
     if (!std::isfinite(error)) error = 0.0;
   }
+  const bool by_run = !std::isfinite(value) && line.pair.reference.log_z;
+  if (by_run) {
+    value = *line.pair.reference.log_z;
+    error = line.pair.reference.log_z_error;
+  }
+  record["reference_by_run"] = by_run;
   record["reference"] = finite(value);
   record["reference_standard_error"] = std::isfinite(value) ? Json(error) : Json(nullptr);
 }
@@ -167,7 +174,7 @@ Json record_of(const BenchLine& line, const CellGroup& results) {
   record["runs"] = results.size();
   record["finished_runs"] = finished.size();
   record["not_run"] = line.skipped.empty() ? Json(nullptr) : Json(line.skipped);
-  record["failure"] = line.pilot_failure.empty() ? Json(nullptr) : Json(line.pilot_failure);
+  record["failure"] = line.earlier_failure.empty() ? Json(nullptr) : Json(line.earlier_failure);
   for (const CellResult& cell : results) {
     if (cell.result.is_null() && record["failure"].is_null()) record["failure"] = cell.failure;
   }

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "bench/records.hpp"
+#include "bench/references.hpp"
 #include "studies/statistics.hpp"
 
 namespace ergon::app {
@@ -145,14 +146,38 @@ std::string remarks(const Json& records) {
   return text;
 }
 
-std::string section(const std::string& target, const Json& records) {
-  std::string text = fmt::format("\n## {}\n\n", target);
+/// What the reference run of the target was, and whether it can be relied on.
+std::string reference_text(const std::string& target, const Json& references) {
+  for (const Json& run : references) {
+    if (run.at("target") != target) continue;
+    const auto sampler = run.at("sampler").get<std::string>();
+    if (run.at("finished") == false)
+      return fmt::format("The reference run by {} failed: {}\n\n", sampler,
+                         run.at("failure").get<std::string>());
+    const auto word = [&](const char* key) { return amount(number_of(run.at(key))); };
+    std::string text = fmt::format(
+        "Reference run: {}, {} chains of {} draws, R̂ {}, bulk ESS {}, {} evaluations, {} s.",
+        sampler, word("chains"), word("draws"), fixed(number_of(run.at("r_hat")), 4),
+        word("bulk_ess"), word("evaluations"), fixed(number_of(run.at("seconds")), 1));
+    if (run.at("converged") == false) {
+      text += fmt::format(
+          " **Its R̂ is not below {}: neither its draws nor its log Z can be relied on.**",
+          kMostReferenceRHat);
+    }
+    return text + "\n\n";
+  }
+  return "";
+}
+
+std::string section(const std::string& target, const Json& records, const Json& references) {
+  std::string text = fmt::format("\n## {}\n\n{}", target, reference_text(target, references));
   for (const Json& record : records) {
     if (!record.at("reference").is_number()) continue;
     const double error = number_of(record.at("reference_standard_error"));
-    text += fmt::format("Reference log Z: {}.\n\n",
+    text += fmt::format("Reference log Z: {}{}.\n\n",
                         error > 0 ? measured(number_of(record.at("reference")), error)
-                                  : fmt::format("{}", number_of(record.at("reference"))));
+                                  : fmt::format("{}", number_of(record.at("reference"))),
+                        record.at("reference_by_run") == true ? ", by the reference run" : "");
     break;
   }
   return text + section_table(records) + remarks(records);
@@ -194,6 +219,7 @@ std::string legend(const std::string& seeds, const Json& records) {
 std::string bench_markdown(const BenchFile& file,
                            const std::string& seeds,
                            const Json& records,
+                           const Json& references,
                            const GateVerdict& verdict) {
   std::string text = fmt::format("# {}\n\n", file.name);
   if (!file.description.empty()) text += file.description + "\n\n";
@@ -203,7 +229,7 @@ std::string bench_markdown(const BenchFile& file,
     for (const Json& record : records) {
       if (record.at("target") == target.name) own.push_back(record);
     }
-    if (!own.empty()) text += section(target.name, own);
+    if (!own.empty()) text += section(target.name, own, references);
   }
   return text + gate_section(verdict);
 }

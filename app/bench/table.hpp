@@ -9,10 +9,12 @@
 /// What a benchmark prints and draws.
 namespace ergon::app {
 
-/// The page: a table for every target, with what was not run, what failed and what the gate found.
+/// The page: a table for every target, with its reference run (of reference_records), what was not
+/// run, what failed and what the gate found.
 std::string bench_markdown(const BenchFile& file,
                            const std::string& seeds,
                            const Json& records,
+                           const Json& references,
                            const GateVerdict& verdict);
 
 /// Draws error against evaluations and against seconds for every target: the error of log Z where

@@ -43,6 +43,7 @@ std::int64_t divergent_after_warmup(const Run& run) {
 
 ChainDiagnostics diagnose_chains(const Run& run) {
   ChainDiagnostics found;
+  found.chains = run.state().log_density.numel();
   found.acceptance_forward = mean_of(run.trace(), &TraceRow::acceptance_forward);
   found.acceptance_inverse = mean_of(run.trace(), &TraceRow::acceptance_inverse);
   found.acceptance_refresh = mean_of(run.trace(), &TraceRow::acceptance_refresh);
@@ -52,7 +53,6 @@ ChainDiagnostics diagnose_chains(const Run& run) {
   found.divergent = divergent_after_warmup(run);
   const Tensor draws = run.chains();
   if (!draws.defined()) return found;
-  found.chains = draws.size(0);
   found.draws = draws.size(1);
   if (found.draws < kFewestChainDraws || !draws.isfinite().all().item<bool>()) return found;
   found.r_hat_max = split_r_hat(draws).max().item<double>();

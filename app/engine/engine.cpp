@@ -11,6 +11,7 @@
 #include "ergon/core/interrupt.hpp"
 #include "ergon/core/runtime.hpp"
 #include "ergon/sampler/parameters.hpp"
+#include "metrics.hpp"
 #include "outputs.hpp"
 #include "result.hpp"
 #include "run_folder.hpp"
@@ -63,10 +64,10 @@ EngineOutcome unfinished(SessionEnd end,
   const TraceRow& last = session.run().trace().back();
   if (end == SessionEnd::kNotArrived) {
     return {kExitInvalidInput,
-            fmt::format("the path of densities had reached the inverse temperature {:.10g}, not 1, "
-                        "when --steps {} were taken, so that nothing can be said about the target; "
-                        "take more --steps, a smaller --ladder-ess or a --ladder of fixed length",
-                        last.inverse_temperature, last.step)};
+            fmt::format("the path of densities was {:.3g} short of the inverse temperature 1 when "
+                        "--steps {} were taken, so that nothing can be said about the target; take "
+                        "more --steps, a smaller --ladder-ess or a --ladder of fixed length",
+                        1 - last.inverse_temperature, last.step)};
   }
   return {
       kExitInvalidInput,
@@ -108,6 +109,7 @@ EngineOutcome sample(SampleRequest& request) {
                runtime.blas);
   }
   const auto target = make_target(settings.target);
+  check_reference(settings.metrics, target->dim());
   RunFolder folder = claim_folder(request);
   request.out = folder.path();
   Session session(request, *target, folder.path());

@@ -38,10 +38,12 @@ void collect_uncomputed(const char* name,
 
 void warn_about_uncomputed(const Conclusions& conclusions, std::vector<std::string>& texts) {
   const bool flow = conclusions.source == Source::kFlow;
+  const bool explained = flow || conclusions.source == Source::kWeights ||
+                         conclusions.source == Source::kReplicas;  // why there is no error
   std::vector<std::string> names;
-  collect_uncomputed("log Z", conclusions.log_z, flow, names);
-  collect_uncomputed("the entropy", conclusions.entropy, flow, names);
-  collect_uncomputed("the ELBO", conclusions.elbo, flow, names);
+  collect_uncomputed("log Z", conclusions.log_z, explained, names);
+  collect_uncomputed("the entropy", conclusions.entropy, explained, names);
+  collect_uncomputed("the ELBO", conclusions.elbo, explained, names);
   if (names.empty()) return;
   texts.push_back(fmt::format("{} could not be computed: log q or log p̄ is not finite at some {}",
                               fmt::join(names, ", "), flow ? "draw" : "particle"));
@@ -185,9 +187,11 @@ void warn_about_chains(const ChainDiagnostics& chains,
         "the chains have not mixed: R-hat is {:.3f} (above {}); take more --steps, {}or start "
         "nearer to the target with --initial-mean and --initial-stddev",
         *chains.r_hat_max, kLargeRHat,
-        kind == SamplerKind::kSteinMh ? "a --refresh-step-size that has the random moves accepted "
-                                        "about six times in ten, "
-                                      : "--sampler parallel-tempering where modes are apart, "));
+        kind == SamplerKind::kSteinMh ? "a --refresh-step-size that has the random moves "
+                                        "accepted about six times in ten, "
+        : kind == SamplerKind::kParallelTempering ? "more --replicas, "
+                                                  : "--sampler parallel-tempering where modes are "
+                                                    "apart, "));
   }
   if (chains.divergent > 0) {
     texts.push_back(fmt::format(

@@ -91,10 +91,11 @@ Reference reference_of(const RunSettings& settings,
                        const Target& target,
                        std::int64_t n,
                        Generator generator) {
-  if (const auto exact = target.sample(2 * n, generator)) {
+  if (settings.metrics.reference.empty()) {
+    const auto exact = target.sample(2 * n, std::move(generator));
+    if (!exact) return {};
     return {exact->narrow(0, 0, n), exact->narrow(0, n, n), "exact draws"};
   }
-  if (settings.metrics.reference.empty()) return {};
   const Tensor all = draws_of_file(settings.metrics.reference, target.dim());
   require(all.size(0) >= 2 * n,
           "--reference-draws: {} holds {} draws, twice --metric-draws ({}) are needed",
@@ -163,6 +164,10 @@ void add_mode_coverage(const Target& target,
 }
 
 }  // namespace
+
+void check_reference(const MetricOptions& metrics, std::int64_t dim) {
+  if (metrics.metrics && !metrics.reference.empty()) draws_of_file(metrics.reference, dim);
+}
 
 std::vector<Metric> metrics_of(const Session& session,
                                const RunSettings& settings,

@@ -17,11 +17,15 @@ struct Metric {
   std::string method{};
 };
 
-/// What --metrics asks for, over equally many draws of the run and of the reference: exact draws of
-/// the target, or those of --reference-draws; distances only where there is one of them. The run's
-/// draws: those of chains, particles by their weights (laplace, ais, smc), fresh draws through the
-/// flow as they fall (stein-flow), else the particles. Throws InvalidInput for a file that does not
-/// fit.
+/// Throws InvalidInput for a file of reference draws that cannot be read or has other dimensions:
+/// before the run, not after it.
+void check_reference(const MetricOptions& metrics, std::int64_t dim);
+
+/// What --metrics asks for, over equally many draws of the run and of the reference: the draws of
+/// --reference-draws, else exact draws of the target; distances only where there is one of them.
+/// The run's draws: those of chains, particles by their weights (laplace, ais, smc), fresh draws
+/// through the flow as they fall (stein-flow), else the particles. Throws InvalidInput for a file
+/// that does not fit.
 std::vector<Metric> metrics_of(const Session& session,
                                const RunSettings& settings,
                                const Target& target);

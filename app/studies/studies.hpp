@@ -7,6 +7,7 @@ namespace ergon::app {
 
 Study learned_entropy_study();
 Study calibration_study();
+Study evidence_study();
 Study log_z_study();
 Study entropy_accuracy_study();
 

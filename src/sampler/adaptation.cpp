@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "ergon/core/errors.hpp"
@@ -21,7 +22,7 @@ constexpr double kDelay = 10;         // t0
 constexpr double kForgetting = 0.75;  // κ
 constexpr double kContinuedUpdates = 10;
 
-constexpr double kReasonableAcceptance = 0.8;
+constexpr double kReasonableAcceptance = 0.9;
 constexpr int kMostTrials = 60;
 
 // Windows from whose draws the mass is learned.
@@ -144,8 +145,10 @@ Tensor reasonable_step_size(const LogDensity& target,
   for (int trial = 0; trial < kMostTrials && sets.numel() > 0; ++trial) {
     const Tensor step_size = found.index_select(0, sets);
     const Dynamics dynamics = {step_size.to(mass.scalar_type()), mass, 1};
+    // The median: a few chains that start far out, or where the density is zero, do not decide.
     const Tensor high =
-        hamiltonian_move(target, {}, searching, dynamics, generator).acceptance.mean(-1) >
+        std::get<0>(
+            hamiltonian_move(target, {}, searching, dynamics, generator).acceptance.median(-1)) >
         kReasonableAcceptance;
     if (trial == 0) growing = high;
     const Tensor left = (high == growing).nonzero().squeeze(-1);

@@ -42,9 +42,9 @@ struct PooledMoments {
   Tensor variance(const Tensor& previous) const;
 };
 
-/// The step size nearest below or above `start` (...) by factors of 2 at which the mean acceptance
-/// of one leapfrog step crosses 0.8, per set. Each trial asks for one gradient per particle of the
-/// sets still searching.
+/// The step size nearest below or above `start` (...) by factors of 2 at which the median
+/// acceptance of one leapfrog step crosses 0.9, per set. Each trial asks for one gradient per
+/// particle of the sets still searching.
 Tensor reasonable_step_size(const LogDensity& target,
                             const State& state,
                             const Tensor& inverse_mass,

@@ -23,57 +23,82 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 const std::string kContext = "the state of an annealing run";
-const char* const kTemperature = "inverse_temperature";
-const char* const kStepSize = "log_step_size";
-const char* const kMass = "inverse_mass";
 
-// The masses of a set worth n particles have the weight n against this many of the step before.
+// The masses of a pilot worth n particles have the weight n against this many of the step before,
+// and D more where they are dense.
 constexpr double kMassInertia = 5.0;
 
-// All leading dimensions in one: (..., own dimensions) -> (S, own dimensions).
-Tensor flat(const Tensor& values, std::int64_t own_dimensions) {
-  auto shape = values.sizes().slice(static_cast<std::size_t>(values.dim() - own_dimensions)).vec();
+// What State::memory holds: the schedule, and the particles that decide it.
+struct Memory {
+  Tensor inverse_temperature;  // ()
+  Tensor log_step_size;        // ()
+  Tensor inverse_mass;         // (D), or dense (D, D)
+  State pilot;                 // (M, D), zeros before the first step; no tensors without a pilot
+};
+
+bool adapts(const SamplerOptions& options) {
+  return options.tempering.ladder == TemperatureLadder::kAdaptive ||
+         options.step_size.rule == StepSizeRule::kAdapted ||
+         options.chain.mass != MassMatrix::kIdentity;
+}
+
+template <class Self, class Visitor>
+void visit(Self& self, bool piloted, Visitor&& visitor) {
+  visitor("inverse_temperature", self.inverse_temperature);
+  visitor("log_step_size", self.log_step_size);
+  visitor("inverse_mass", self.inverse_mass);
+  if (!piloted) return;
+  visitor("pilot.particles", self.pilot.particles);
+  visitor("pilot.log_density", self.pilot.log_density);
+  visitor("pilot.score", self.pilot.score);
+  visitor("pilot.log_weight", self.pilot.log_weight);
+}
+
+Memory remember(const NamedTensors& tensors, bool piloted) {
+  Memory memory;
+  visit(memory, piloted,
+        [&](const char* name, Tensor& value) { value = find_tensor(tensors, name, kContext); });
+  return memory;
+}
+
+NamedTensors named(const Memory& memory, bool piloted) {
+  NamedTensors tensors;
+  visit(memory, piloted,
+        [&](const char* name, const Tensor& value) { tensors.emplace_back(name, value); });
+  return tensors;
+}
+
+// ---- the sets and, last, the pilot in one leading dimension ------------------------------------
+
+// own_dimensions: those behind the sets', (..., own dimensions) -> (S or S + 1, own dimensions).
+Tensor join(const Tensor& sets, const Tensor& pilot, std::int64_t own_dimensions) {
+  auto shape = sets.sizes().slice(static_cast<std::size_t>(sets.dim() - own_dimensions)).vec();
   shape.insert(shape.begin(), -1);
-  return values.reshape(shape);
+  const Tensor flat = sets.reshape(shape);
+  return pilot.defined() ? at::cat({flat, pilot.unsqueeze(0)}, 0) : flat;
 }
 
-Tensor rows(const Tensor& values, const Tensor& index, std::int64_t own_dimensions) {
-  return flat(values, own_dimensions).index_select(0, index);
+State all_sets(const State& state, const State& pilot) {
+  State all;
+  all.particles = join(state.particles, pilot.particles, 2);
+  all.log_density = join(state.log_density, pilot.log_density, 1);
+  all.score = join(state.score, pilot.score, 2);
+  all.log_weight = join(state.log_weight, pilot.log_weight, 1);
+  return all;
 }
 
-// `values` with the rows `part` (S', own dimensions) in place of those of `index`.
-Tensor with_rows(const Tensor& values, const Tensor& index, const Tensor& part) {
-  return flat(values, part.dim() - 1).index_copy(0, index, part).view(values.sizes());
+State last_set(const State& all) {
+  State set;
+  set.particles = all.particles.select(0, -1).clone();
+  set.log_density = all.log_density.select(0, -1).clone();
+  set.score = all.score.select(0, -1).clone();
+  set.log_weight = all.log_weight.select(0, -1).clone();
+  return set;
 }
 
-// The sets of `index` in one leading dimension.
-TemperedParticles take(const State& state, const Tensor& index) {
-  TemperedParticles sets;
-  sets.state.particles = rows(state.particles, index, 2);
-  sets.state.log_density = rows(state.log_density, index, 1);
-  sets.state.score = rows(state.score, index, 2);
-  sets.state.log_weight = rows(state.log_weight, index, 1);
-  sets.state.step = state.step;
-  sets.path.inverse_temperature = rows(find_tensor(state.memory, kTemperature, kContext), index, 0);
-  sets.log_step_size = rows(find_tensor(state.memory, kStepSize, kContext), index, 0);
-  sets.inverse_mass = rows(find_tensor(state.memory, kMass, kContext), index, 1);
-  return sets;
-}
-
-State put_back(const State& state, const Tensor& index, const TemperedParticles& sets) {
-  State next = state;
-  next.step = state.step + 1;
-  next.particles = with_rows(state.particles, index, sets.state.particles);
-  next.log_density = with_rows(state.log_density, index, sets.state.log_density);
-  next.score = with_rows(state.score, index, sets.state.score);
-  next.log_weight = with_rows(state.log_weight, index, sets.state.log_weight);
-  const auto replace = [&](const char* name, const Tensor& part) {
-    return std::pair<std::string, Tensor>(
-        name, with_rows(find_tensor(state.memory, name, kContext), index, part));
-  };
-  next.memory = {replace(kTemperature, sets.path.inverse_temperature),
-                 replace(kStepSize, sets.log_step_size), replace(kMass, sets.inverse_mass)};
-  return next;
+// The first values of `all`, in the shape of the sets that `like` has.
+Tensor shaped(const Tensor& all, const Tensor& like) {
+  return all.narrow(0, 0, like.numel() / all[0].numel()).view(like.sizes());
 }
 
 // Uniform numbers are drawn for all sets, so that no set's depend on who else is resampled.
@@ -94,17 +119,72 @@ void resample(State& state, const Tensor& chosen, Generator& generator) {
   state.log_weight = state.log_weight.index_copy(0, index, mean);
 }
 
-// (65). The weights of ais may leave few particles that count: there all are taken alike.
-Tensor inverse_mass_of(const State& state, const Tensor& before, SamplerKind kind) {
-  const Tensor shares = kind == SamplerKind::kSmc
-                            ? state.log_weight
-                            : (state.log_weight > -kInfinity).to(at::kDouble).log();
-  const Tensor weight = normalised_weights(shares).unsqueeze(-1);  // (S, M, 1)
-  const Tensor worth = weight.square().sum(-2).reciprocal();       // (S, 1)
-  const Tensor particles = state.particles.to(at::kDouble);
-  const Tensor mean = (weight * particles).sum(-2, /*keepdim=*/true);
-  const Tensor variance = (weight * (particles - mean).square()).sum(-2);
-  return (worth * variance + (kMassInertia + 1) * before) / (worth + kMassInertia);
+// smc: every set by its own effective sample size; ais: the pilot alone, where a few particles with
+// most of the weight would choose the schedule.
+void resample_where_due(State& all,
+                        const Tensor& ess_share,
+                        const SamplerOptions& options,
+                        Generator& generator) {
+  Tensor due = ess_share < options.tempering.resample_below;
+  if (options.kind == SamplerKind::kAis) {
+    if (!adapts(options)) return;
+    due.narrow(0, 0, due.size(0) - 1).fill_(false);
+  }
+  resample(all, due, generator);
+}
+
+State fresh_pilot(const LogDensity& target,
+                  const InitialDistribution& initial,
+                  std::int64_t particles,
+                  Generator& generator) {
+  State pilot = evaluate(target, initial.sample_sets(1, particles, generator).particles[0]);
+  reject_nonfinite(pilot);
+  pilot.log_weight = at::zeros(pilot.log_density.sizes(), at::kDouble);
+  return pilot;
+}
+
+// All sets under the pilot's schedule.
+TemperedParticles scheduled(const State& all,
+                            const Memory& memory,
+                            const InitialDistribution& initial) {
+  const auto sets = all.log_density.size(0);
+  const Tensor& mass = memory.inverse_mass;
+  const bool dense = mass.dim() == 2;
+  TemperedParticles particles{all,
+                              {&initial, memory.inverse_temperature.expand({sets})},
+                              memory.log_step_size.expand({sets}),
+                              dense ? mass : mass.expand({sets, mass.size(0)}),
+                              /*gain=*/1.0,
+                              {}};
+  if (memory.pilot.particles.defined()) particles.pilot = sets - 1;
+  return particles;
+}
+
+Info summary(const MoveReport& report,
+             const Tensor& inverse_temperature,
+             const Tensor& ess_share,
+             const Tensor& like) {
+  Info info;
+  info.acceptance = shaped(report.acceptance, like);
+  info.step_size = shaped(report.step_size, like);
+  info.inverse_temperature = inverse_temperature.expand(like.sizes());
+  info.ess_share = shaped(ess_share, like);
+  info.divergent = report.divergent;
+  info.nonfinite = report.nonfinite;
+  return info;
+}
+
+// (76) from a set's weights (M) and particles (M, D).
+Tensor inverse_mass_of(const Tensor& log_weight, const Tensor& points, const Tensor& before) {
+  const Tensor weight = normalised_weights(log_weight).unsqueeze(-1);  // (M, 1)
+  const Tensor worth = weight.square().sum().reciprocal();
+  const Tensor particles = points.to(at::kDouble);
+  const Tensor centred = particles - (weight * particles).sum(0, /*keepdim=*/true);
+  const bool dense = before.dim() == 2;
+  const Tensor variance =
+      dense ? at::matmul(centred.t(), weight * centred) : (weight * centred.square()).sum(0);
+  const double inertia = kMassInertia + (dense ? static_cast<double>(before.size(0)) : 0.0);
+  return (worth * variance + (inertia + 1) * before) / (worth + inertia);
 }
 
 }  // namespace
@@ -120,38 +200,51 @@ State Annealing::init(const LogDensity& target,
                       const Tensor& /*log_q*/) const {
   const at::NoGradGuard no_grad;
   State state = initial_state(target, particles);
-  const auto sets = particles.sizes().slice(0, static_cast<std::size_t>(particles.dim()) - 2);
   state.log_weight = at::zeros(state.log_density.sizes(), at::kDouble);
-  state.memory = {{kTemperature, at::zeros(sets, at::kDouble)},
-                  {kStepSize, starting_log_step_size(options_, sets)},
-                  {kMass, starting_inverse_mass(options_, initial_, sets)}};
+  Memory memory;
+  memory.inverse_temperature = at::zeros({}, at::kDouble);
+  memory.log_step_size = starting_log_step_size(options_, {});
+  memory.inverse_mass = starting_inverse_mass(options_, initial_, {});
+  const auto dim = particles.size(-1);
+  memory.pilot.particles = at::zeros({particles.size(-2), dim}, particles.options());
+  memory.pilot.log_density = at::zeros({particles.size(-2)}, state.log_density.options());
+  memory.pilot.score = at::zeros({particles.size(-2), dim}, state.score.options());
+  memory.pilot.log_weight = at::zeros({particles.size(-2)}, at::kDouble);
+  state.memory = named(memory, adapts(options_));
   return state;
 }
 
 bool Annealing::arrived(const State& state) const {
-  return (find_tensor(state.memory, kTemperature, kContext) >= 1).all().item<bool>();
+  return find_tensor(state.memory, "inverse_temperature", kContext).item<double>() >= 1;
 }
 
-Tensor Annealing::next_temperature(const State& state,
+// The last of the sets decides: without a pilot the ladder is not adaptive.
+Tensor Annealing::next_temperature(const State& all,
                                    const Tensor& current,
-                                   const Tensor& log_ratio) const {
+                                   const Tensor& log_ratio,
+                                   std::int64_t step) const {
   const TemperingOptions& tempering = options_.tempering;
   if (tempering.ladder == TemperatureLadder::kAdaptive) {
-    return next_inverse_temperature(current, state.log_weight, log_ratio,
+    return next_inverse_temperature(current, all.log_weight.select(0, -1), log_ratio.select(0, -1),
                                     tempering.conditional_ess);
   }
-  const double way =
-      static_cast<double>(state.step + 1) / static_cast<double>(options_.steps.steps);
+  const double way = static_cast<double>(step + 1) / static_cast<double>(options_.steps.steps);
   const double power = tempering.ladder == TemperatureLadder::kPower ? tempering.power : 1.0;
   return at::full_like(current, way >= 1 ? 1.0 : std::pow(way, power));
 }
 
-// (61)
-Tensor Annealing::reweigh(State& state, const Tensor& current) const {
-  const Tensor log_ratio = (state.log_density - initial_.log_prob(state.particles)).to(at::kDouble);
-  const Tensor next = next_temperature(state, current, log_ratio);
-  state.log_weight = state.log_weight + (next - current).unsqueeze(-1) * log_ratio;
-  if ((state.log_weight.amax(-1) == -kInfinity).any().item<bool>()) {
+// (71)
+Tensor Annealing::reweigh(State& all, const Tensor& current, std::int64_t step) const {
+  const Tensor log_ratio = (all.log_density - initial_.log_prob(all.particles)).to(at::kDouble);
+  const Tensor next = next_temperature(all, current, log_ratio, step);
+  all.log_weight = all.log_weight + (next - current) * log_ratio;
+  const Tensor lost = all.log_weight.amax(-1) == -kInfinity;
+  // A pilot that found no density at all cannot say where it is: its particles look on, all alike.
+  if (adapts(options_) && lost[-1].item<bool>()) {
+    all.log_weight[-1].zero_();
+    lost[-1].fill_(false);
+  }
+  if (lost.any().item<bool>()) {
     throw NumericalFailure(
         "the target's density is zero at every particle of a set that still had weight; take more "
         "particles (--particles), or an initial distribution nearer to the target (--initial-mean, "
@@ -164,34 +257,35 @@ Transition Annealing::step(const LogDensity& target,
                            const State& state,
                            Generator generator) const {
   const at::NoGradGuard no_grad;
-  const Tensor& before = find_tensor(state.memory, kTemperature, kContext);
-  const Tensor going = (before.reshape({-1}) < 1).nonzero().squeeze(1);
-  if (going.size(0) == 0) {
-    Transition nothing{state, {}};
-    ++nothing.state.step;
-    return nothing;
+  Transition result{state, {}};
+  State& next = result.state;
+  ++next.step;
+  if (arrived(state)) return result;
+  const bool piloted = adapts(options_);
+  Memory memory = remember(state.memory, piloted);
+  if (piloted && state.step == 0) {
+    memory.pilot = fresh_pilot(target, initial_, state.log_density.size(-1), generator);
   }
-  TemperedParticles sets = take(state, going);
-  sets.gain = 1.0;
-  sets.path.initial = &initial_;
-  sets.path.inverse_temperature = reweigh(sets.state, sets.path.inverse_temperature);
-  const Tensor ess_share = effective_share(sets.state.log_weight);
-  if (options_.chain.mass == MassMatrix::kDiagonal) {
-    sets.inverse_mass = inverse_mass_of(sets.state, sets.inverse_mass, options_.kind);
+  State all = all_sets(state, memory.pilot);
+  memory.inverse_temperature = reweigh(all, memory.inverse_temperature, state.step);
+  const Tensor ess_share = effective_share(all.log_weight);
+  if (options_.chain.mass != MassMatrix::kIdentity) {
+    memory.inverse_mass = inverse_mass_of(all.log_weight.select(0, -1), all.particles.select(0, -1),
+                                          memory.inverse_mass);
   }
-  if (options_.kind == SamplerKind::kSmc) {
-    resample(sets.state, ess_share < options_.tempering.resample_below, generator);
-  }
+  resample_where_due(all, ess_share, options_, generator);
+  TemperedParticles sets = scheduled(all, memory, initial_);
   const MoveReport report = tempered_moves(target, options_, sets, generator);
+  memory.log_step_size = sets.log_step_size.select(0, -1).clone();
+  if (piloted) memory.pilot = last_set(sets.state);
 
-  Transition result{put_back(state, going, sets), {}};
-  const Tensor none = at::full_like(before, std::numeric_limits<double>::quiet_NaN());
-  result.info.acceptance = with_rows(none, going, report.acceptance);
-  result.info.step_size = with_rows(none, going, report.step_size);
-  result.info.inverse_temperature = with_rows(none, going, sets.path.inverse_temperature);
-  result.info.ess_share = with_rows(none, going, ess_share);
-  result.info.divergent = report.divergent;
-  result.info.nonfinite = report.nonfinite;
+  next.particles = shaped(sets.state.particles, state.particles);
+  next.log_density = shaped(sets.state.log_density, state.log_density);
+  next.score = shaped(sets.state.score, state.score);
+  next.log_weight = shaped(sets.state.log_weight, state.log_weight);
+  next.memory = named(memory, piloted);
+  result.info =
+      summary(report, memory.inverse_temperature, ess_share, state.log_density.select(-1, 0));
   return result;
 }
 

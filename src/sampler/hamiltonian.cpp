@@ -46,8 +46,35 @@ LogDensityAndScore TemperedPath::read(const State& state) const {
   return {share + (1 - beta) * log_q, pull + (1 - rows) * score_q};
 }
 
-// In ξ = M^{-1/2} p, which is N(0, I), a leapfrog step is
-//   ξ ← ξ + ½ a s(x),  x ← x + a ξ,  ξ ← ξ + ½ a s(x),   a = ε M^{-1/2}.
+namespace {
+
+// ξ with p = C⁻ᵀ ξ is N(0, I), C Cᵀ = M⁻¹; there a leapfrog step is
+//   ξ ← ξ + ½ ε Cᵀ s(x),  x ← x + ε C ξ,  ξ ← ξ + ½ ε Cᵀ s(x).
+class Scale {
+ public:
+  explicit Scale(const Dynamics& dynamics)
+      : dense_(dynamics.mass == MassMatrix::kDense),
+        stride_(dynamics.step_size.unsqueeze(-1).unsqueeze(-1)) {
+    if (dense_) {
+      root_ = dynamics.inverse_mass;
+    } else {
+      stride_ = stride_ * dynamics.inverse_mass.sqrt().unsqueeze(-2);  // (..., 1, D)
+    }
+  }
+  void kick(Tensor& momentum, const Tensor& score, double share) const {
+    momentum.addcmul_(stride_, dense_ ? at::matmul(score, root_) : score, share);
+  }
+  Tensor drift(const Tensor& x, const Tensor& momentum) const {
+    return at::addcmul(x, stride_, dense_ ? at::matmul(momentum, root_.t()) : momentum);
+  }
+
+ private:
+  bool dense_;
+  Tensor stride_, root_;
+};
+
+}  // namespace
+
 HamiltonianMove hamiltonian_move(const LogDensity& target,
                                  const TemperedPath& path,
                                  const State& state,
@@ -55,8 +82,7 @@ HamiltonianMove hamiltonian_move(const LogDensity& target,
                                  Generator& generator) {
   ERGON_CHECK(dynamics.leapfrog_steps >= 1, "{} leapfrog steps", dynamics.leapfrog_steps);
   const at::NoGradGuard no_grad;
-  const Tensor stride = dynamics.step_size.unsqueeze(-1).unsqueeze(-1) *
-                        dynamics.inverse_mass.sqrt().unsqueeze(-2);  // a, (..., 1, D)
+  const Scale scale(dynamics);
   Tensor momentum = draw::normal_like(state.particles, generator);
   const Tensor uniform = draw::uniform_like(state.log_density, generator);
 
@@ -64,11 +90,11 @@ HamiltonianMove hamiltonian_move(const LogDensity& target,
   const Tensor energy = momentum.square().sum(-1) / 2 - here.log_density;
   Tensor trouble;
   State end = state;
-  momentum.addcmul_(stride, here.score, 0.5);
+  scale.kick(momentum, here.score, 0.5);
   for (std::int64_t step = 1; step <= dynamics.leapfrog_steps; ++step) {
-    end = evaluate_bounded(target, at::addcmul(end.particles, stride, momentum), trouble);
+    end = evaluate_bounded(target, scale.drift(end.particles, momentum), trouble);
     here = path.read(end);
-    momentum.addcmul_(stride, here.score, step < dynamics.leapfrog_steps ? 1.0 : 0.5);
+    scale.kick(momentum, here.score, step < dynamics.leapfrog_steps ? 1.0 : 0.5);
   }
   const Tensor error = (momentum.square().sum(-1) / 2 - here.log_density - energy)
                            .nan_to_num(std::numeric_limits<double>::infinity(),
@@ -79,8 +105,12 @@ HamiltonianMove hamiltonian_move(const LogDensity& target,
   move.state.particles = chosen.particles;
   move.state.log_density = chosen.log_density;
   move.state.score = chosen.score;
-  move.divergent = (error > kDivergence).sum().item<std::int64_t>();
-  if (trouble.defined()) move.nonfinite = matters(trouble, path).sum().item<std::int64_t>();
+  move.diverged = error > kDivergence;
+  move.divergent = move.diverged.sum().item<std::int64_t>();
+  if (trouble.defined()) {
+    move.lost = matters(trouble, path);
+    move.nonfinite = move.lost.sum().item<std::int64_t>();
+  }
   return move;
 }
 

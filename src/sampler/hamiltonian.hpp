@@ -22,9 +22,11 @@ struct TemperedPath {
 
 /// A leapfrog trajectory (Neal 2011, "MCMC using Hamiltonian dynamics").
 struct Dynamics {
-  Tensor step_size;                  ///< (...)     ε
-  Tensor inverse_mass;               ///< (..., D)  diagonal of M⁻¹; momenta are N(0, M)
+  Tensor step_size;     ///< (...)     ε
+  Tensor inverse_mass;  ///< (..., D)  diagonal of M⁻¹; momenta are N(0, M). Or dense:
+                        ///< (D, D) lower triangular C, C Cᵀ = M⁻¹ of all sets
   std::int64_t leapfrog_steps = 10;  ///< >= 1; 1 is a Metropolis-adjusted Langevin move, h = ε²/2
+  MassMatrix mass = MassMatrix::kDiagonal;  ///< what inverse_mass is, diagonal or dense
 };
 
 struct HamiltonianMove {
@@ -32,6 +34,8 @@ struct HamiltonianMove {
   Tensor acceptance;           ///< (..., M)  probability with which the end point is accepted
   std::int64_t divergent = 0;  ///< energy errors above 1000
   std::int64_t nonfinite = 0;  ///< proposals where log p̄ or its gradient was no number
+  Tensor diverged{};           ///< (..., M)  which those are, bool
+  Tensor lost{};               ///< (..., M)  and those, bool; undefined where there are none
 };
 
 /// One move of every particle with fresh momenta. One gradient per particle and leapfrog step.

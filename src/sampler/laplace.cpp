@@ -101,7 +101,8 @@ LaplaceFit fit_laplace(const LogDensity& target, const Tensor& start) {
     for (;; damping = std::max(4 * damping, kLeastDamping)) {
       const NewtonStep newton = newton_step(local, damping);
       if (damping == 0.0 && newton.step.defined() && newton.decrement <= kDecrement) {
-        return finish(x, local, iteration);
+        const Tensor mode = x + newton.step;  // squares what error there is
+        return finish(mode, look(target, mode), iteration + 1);
       }
       if (newton.step.defined()) {
         const Tensor candidate = x + newton.step;

@@ -170,6 +170,27 @@ void validate_dynamics(const SamplerOptions& options) {
           "--precondition {} is learned by --fit, which --sampler {} does not take; choose none or "
           "laplace",
           to_name(options.precondition), to_name(options.kind));
+  require(options.chain.mass != MassMatrix::kDense || anneals(options.kind),
+          "--mass dense is learned by ais and smc alone; for --sampler {} take --precondition "
+          "laplace",
+          to_name(options.kind));
+}
+
+/// Options that the choice of another one leaves without effect.
+void refuse_idle(const SamplerOptions& options) {
+  const SamplerOptions preset = sampler_preset(options.kind);
+  const auto refuse = [](bool changed, bool read, const char* name, const char* needed) {
+    require(!changed || read, "--{} does nothing without {}; leave it out", name, needed);
+  };
+  const bool adapted = options.step_size.rule == StepSizeRule::kAdapted;
+  refuse(options.chain.target_acceptance != preset.chain.target_acceptance, adapted,
+         "target-acceptance", "--step-size adapted");
+  if (!anneals(options.kind)) return;
+  const TemperingOptions& own = options.tempering;
+  refuse(own.conditional_ess != preset.tempering.conditional_ess,
+         own.ladder == TemperatureLadder::kAdaptive, "ladder-ess", "--ladder adaptive");
+  refuse(own.power != preset.tempering.power, own.ladder == TemperatureLadder::kPower,
+         "ladder-power", "--ladder power");
 }
 
 void validate_annealing(const SamplerOptions& options) {
@@ -243,7 +264,10 @@ bool takes_option(SamplerKind kind, std::string_view name) {
 void SamplerOptions::validate() const {
   require_own_options(*this);
   if (is_stein(kind) && !tracks_density(kind)) validate_without_density(*this);
-  if (!is_stein(kind) && kind != SamplerKind::kLaplace) validate_dynamics(*this);
+  if (!is_stein(kind) && kind != SamplerKind::kLaplace) {
+    validate_dynamics(*this);
+    refuse_idle(*this);
+  }
   if (anneals(kind)) validate_annealing(*this);
   require(!is_stein(kind) || step_size.rule != StepSizeRule::kAdapted,
           "--step-size adapted aims at an acceptance, which --sampler {} has not; leave it out",
@@ -573,7 +597,8 @@ ERGON_NAMES(Precondition) = {
     {Precondition::kLaplace, "laplace", "the same with m the mode and L Lt the inverse curvature there"}} ERGON_NAMES_END
 ERGON_NAMES(MassMatrix) = {
     {MassMatrix::kIdentity, "identity", "the coordinates as they are"},
-    {MassMatrix::kDiagonal, "diagonal", "inverse variances of the particles, learned on the way"}} ERGON_NAMES_END
+    {MassMatrix::kDiagonal, "diagonal", "inverse variances of the particles, learned on the way"},
+    {MassMatrix::kDense, "dense", "inverse covariance of the particles, likewise (ais, smc)"}} ERGON_NAMES_END
 ERGON_NAMES(PathLength) = {
     {PathLength::kFixed, "fixed", "--leapfrog-steps"},
     {PathLength::kUniform, "uniform", "uniform between 1 and --leapfrog-steps, anew for every step"}} ERGON_NAMES_END

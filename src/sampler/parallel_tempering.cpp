@@ -116,7 +116,7 @@ struct Swaps {
   Tensor log_ratio;   // (..., K, M)    log p̄/q⁰ after the swaps
 };
 
-// (69) exchanges what the replicas hold.
+// (80) exchanges what the replicas hold.
 Swaps swap(State& all,
            const Tensor& ladder,
            const Tensor& log_ratio,
@@ -146,7 +146,7 @@ Swaps swap(State& all,
 
 // ---- warm-up -----------------------------------------------------------------------------------
 
-// Gain of (66) after n steps of a round, and the weight of that step in its average.
+// Gain of (77) after n steps of a round, and the weight of that step in its average.
 double gain_at(double n) { return std::pow(1.0 + n / 5.0, -0.6); }
 double average_weight(double n) { return std::pow(1.0 + n, -0.75); }
 
@@ -170,7 +170,7 @@ void start_round(Memory& memory, double length) {
   memory.round_length = scalar(length);
 }
 
-// The masses from the round's variances, the ladder from its rejections (70), and what belongs to
+// The masses from the round's variances, the ladder from its rejections (81), and what belongs to
 // the replicas' temperatures carried over to the new ones.
 void end_round(Memory& memory, const SamplerOptions& options) {
   const auto moving = memory.log_step_size.size(-1);
@@ -210,7 +210,7 @@ void warm_up(Memory& memory,
   if (n + 1 >= memory.round_length.item<double>()) end_round(memory, options);
 }
 
-// (71)
+// (82)
 void add_stones(Memory& memory, const Tensor& log_ratio) {
   const auto pairs = memory.log_stone.size(-1);
   const Tensor stones =

@@ -14,7 +14,9 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNoWeight = 1e-100;  // of the largest: cannot matter, and would underflow squared
 constexpr int kBisections = 45;       // of a bracket of at most 1e12, then known to 1e-12
-constexpr double kOffset = 0.1;       // c / β_1
+constexpr double kRounding = std::numeric_limits<double>::epsilon();
+constexpr double kNoDistance = 1e-13;     // of β from 1: no longer known to three digits
+constexpr double kOffset = 0.1;           // c / β_1
 constexpr double kLeastRejection = 1e-3;  // so that the barrier rises strictly
 
 // W and h = log p̄/q⁰ less its largest value, zero and zero where a particle does not count.
@@ -45,7 +47,7 @@ Tensor conditional_ess_share(const Tensor& log_weight,
   return conditional_share(counting(log_weight, log_ratio), increment);
 }
 
-// With K the cumulant generating function of h under W, the log of (62) is 2K(δ) - K(2δ): it falls
+// With K the cumulant generating function of h under W, the log of (72) is 2K(δ) - K(2δ): it falls
 // in δ, and by no more than (δ · range of h)²/4, since no law on an interval has a variance above a
 // quarter of its squared length. That bound begins the bracket.
 Tensor next_inverse_temperature(const Tensor& current,
@@ -53,7 +55,7 @@ Tensor next_inverse_temperature(const Tensor& current,
                                 const Tensor& log_ratio,
                                 double share) {
   const Weighted particles = counting(log_weight, log_ratio);
-  const Tensor range = -particles.ratio.amin(-1);
+  const Tensor range = particles.ratio.abs().amax(-1);
   const Tensor left = 1 - current;
   Tensor high = left.log();
   Tensor low = at::minimum((2 * std::sqrt(-std::log(share)) / range).log(), high);
@@ -64,7 +66,9 @@ Tensor next_inverse_temperature(const Tensor& current,
     low = at::where(keeps, middle, low);
     high = at::where(keeps, high, middle);
   }
-  return at::where(arrives, at::ones_like(current), (current + low.exp()).clamp_max(1.0));
+  // Where δ is lost in the rounding of β the ladder goes on all the same.
+  const Tensor next = at::maximum(current + low.exp(), current * (1 + kRounding));
+  return at::where(arrives | (1 - next < kNoDistance), at::ones_like(current), next);
 }
 
 Tensor interpolate(const Tensor& x, const Tensor& y, const Tensor& where) {

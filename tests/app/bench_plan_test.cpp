@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "bench/plan.hpp"
+#include "bench/references.hpp"
 #include "ergon/core/errors.hpp"
 
 namespace ergon::app {
@@ -141,6 +142,53 @@ TEST(AppBenchPlan, DataFilesAreSoughtInTheDataFolder) {
         return std::string();
       }(),
       ::testing::AllOf(HasSubstr("line 5"), HasSubstr("--data-folder")));
+}
+
+constexpr const char* kDw4 =
+    "[bench]\nbudgets = [1000]\n[targets.dw4]\ninitial-stddev = 3\nmetric-draws = 50\n"
+    "[samplers.hmc]\n";
+
+TEST(AppBenchPlan, AReferenceRunHasTheTargetsOptionsAndItsOwn) {
+  const BenchFile file =
+      parse(kDw4 + std::string("[references.dw4]\nsampler = \"parallel-tempering\"\nseed = 7\n"
+                               "initial-stddev = 2\nsteps = 30\n"));
+  const BenchChoice choice{"here", ""};
+  std::vector<BenchPair> pairs = plan_pairs(file, choice);
+  const std::vector<Cell> references = plan_references(file, choice, pairs);
+  ASSERT_EQ(references.size(), 1u);
+  EXPECT_EQ(references[0].folder, "here/dw4/reference");
+  EXPECT_THAT(references[0].arguments,
+              ElementsAre("dw4", "--sampler=parallel-tempering", "--seed=7", "--initial-stddev=2",
+                          "--steps=30", "--no-figures"));
+  give_references(file, references, pairs);
+  EXPECT_THAT(pairs[0].reference.failure, HasSubstr("it did not run"));
+  const auto lines = plan_lines(pairs, file, choice, {0});
+  EXPECT_THAT(lines.at(0).cells, IsEmpty());
+  EXPECT_THAT(lines[0].earlier_failure, HasSubstr("reference run of its target failed"));
+  EXPECT_THAT(plan_references(file, choice, {}), IsEmpty()) << "no pair needs it";
+}
+
+TEST(AppBenchPlan, ReferenceRunsThatCannotBeAreRefused) {
+  const auto says = [](const std::string& text) {
+    try {
+      const BenchFile file = parse(kDw4 + text);
+      plan_references(file, {"here", ""}, plan_pairs(file, {"here", ""}));
+    } catch (const InvalidInput& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const std::string nuts = "[references.dw4]\nsampler = \"nuts\"\n";
+  EXPECT_EQ(says(nuts), "accepted");
+  EXPECT_THAT(says("[references.dw5]\nsampler = \"nuts\"\n"), HasSubstr("did you mean dw4?"));
+  EXPECT_THAT(says("[references.dw4]\nsteps = 3\n"), HasSubstr("lacks a sampler"));
+  EXPECT_THAT(says("[references.dw4]\nsampler = \"smc\"\n"), HasSubstr("smc keeps no chains"));
+  EXPECT_THAT(says(nuts + "stepz = 3\n"), HasSubstr("[references.dw4]: unknown option --stepz"));
+  EXPECT_THAT(says(nuts + "target = \"funnel\"\n"), HasSubstr("cannot stand"));
+  EXPECT_THAT(says("[samplers.reference]\nsampler = \"nuts\"\n"), HasSubstr("another name"));
+  const TemporaryFile draws("-draws.csv", "1,2,3,4,5,6\n");
+  EXPECT_THAT(says("[overrides.\"dw4/hmc\"]\nreference-draws = \"" + draws.path() + "\"\n" + nuts),
+              HasSubstr("leave one of them out"));
 }
 
 TEST(AppBenchPlan, OnlyChoosesByTargetBySamplerAndByPair) {

@@ -86,6 +86,24 @@ TEST(AppBenchTable, TheUsersReferenceStandsBeforeTheTargetsOwn) {
   EXPECT_EQ(given["reference_standard_error"], 0.05);
 }
 
+TEST(AppBenchTable, TheReferenceRunsLogZStandsWhereNobodyKnowsABetterOne) {
+  BenchLine line = line_of();
+  line.pair.reference.log_z = 2.0;
+  line.pair.reference.log_z_error = 0.125;
+  const Json known = record_of(line, group_of({result_with(1.5, 0.5)}));
+  EXPECT_EQ(known["reference"], 1.0);
+  EXPECT_FALSE(known["reference_by_run"].get<bool>());
+  Json result = result_with(1.5, 0.5);
+  result["target"]["log_z"] = nullptr;
+  const Json by_run = record_of(line, group_of({result}));
+  EXPECT_EQ(by_run["reference"], 2.0);
+  EXPECT_EQ(by_run["reference_standard_error"], 0.125);
+  EXPECT_EQ(by_run["log_z_error"], -0.5);
+  EXPECT_TRUE(by_run["reference_by_run"].get<bool>());
+  line.pair.target.reference = 3.0;
+  EXPECT_EQ(record_of(line, group_of({result}))["reference"], 3.0);
+}
+
 TEST(AppBenchTable, FailedRunsCountAndTheFirstOnesMessageIsKept) {
   CellGroup group = group_of({result_with(1.5, 0.5)});
   group.push_back({{}, nullptr, "it broke"});
@@ -230,7 +248,7 @@ TEST(AppBenchTable, ThePageLeavesOutEmptyColumnsAndSaysWhatWasNotRun) {
   const Json records =
       Json::array({record_of(line_of(), group_of({result_with(1.5, 0.5), result_with(1.25, 0.75)})),
                    record_of(skipped, {}), record_of(larger, {})});
-  const std::string page = bench_markdown(file, "0-1", records, judge(records));
+  const std::string page = bench_markdown(file, "0-1", records, Json::array(), judge(records));
   EXPECT_THAT(page, HasSubstr("Reference log Z: 1."));
   EXPECT_THAT(page, HasSubstr("| flow | 1000 | 0.38 ± 0.12 | -0.38 ± 0.12 |"));
   EXPECT_THAT(page, HasSubstr("* flow at 1000, 2000: not run: too small"));
@@ -250,15 +268,37 @@ TEST(AppBenchTable, DistancesStandBesideThoseOfExactDrawsAndTinyErrorsStayShort)
        {{"name", "mmd2"}, {"estimate", 0.5}, {"standard_error", nullptr}, {"floor", 0.0}}});
   const Json records = Json::array({record_of(line_of(), group_of({result}))});
   EXPECT_THAT(
-      bench_markdown(file, "0", records, judge(records)),
+      bench_markdown(file, "0", records, Json::array(), judge(records)),
       HasSubstr("| 1000 | 0 | -0.0001 ± 3e-08 | 0.5 | −∞ | 1.00 ± 0.50 (0.25) | 0.5 | 40 |"));
+}
+
+TEST(AppBenchTable, ThePageSaysWhatTheReferenceRunWasAndWhetherItConverged) {
+  BenchFile file;
+  file.targets.push_back(line_of().pair.target);
+  const Json records = Json::array({record_of(line_of(), group_of({result_with(1.5, 0.5)}))});
+  Json run = {{"target", "funnel"},   {"sampler", "nuts"}, {"finished", true},
+              {"failure", nullptr},   {"chains", 4},       {"draws", 500},
+              {"r_hat", 1.0042},      {"converged", true}, {"bulk_ess", 321.4},
+              {"evaluations", 2.5e6}, {"seconds", 12.34}};
+  const auto page = [&] { return bench_markdown(file, "0", records, Json::array({run}), {}); };
+  EXPECT_THAT(page(), HasSubstr("Reference run: nuts, 4 chains of 500 draws, R̂ 1.0042, bulk ESS "
+                                "321, 2.50e+06 evaluations, 12.3 s.\n"));
+  run["r_hat"] = 1.02;
+  run["converged"] = false;
+  EXPECT_THAT(page(), HasSubstr("12.3 s. **Its R̂ is not below 1.01"));
+  run["finished"] = false;
+  run["failure"] = "it broke";
+  EXPECT_THAT(page(), HasSubstr("The reference run by nuts failed: it broke\n"));
+  run["target"] = "another";
+  EXPECT_THAT(page(), Not(HasSubstr("eference run")));
 }
 
 TEST(AppBenchTable, ApproximateNumbersAreMarked) {
   BenchFile file;
   file.targets.push_back(line_of().pair.target);
   const Json records = Json::array({gate_record(3, 0.1, SamplerKind::kPSvgd, "particles")});
-  EXPECT_THAT(bench_markdown(file, "0", records, judge(records)), HasSubstr("2.00 ± 0.10†"));
+  EXPECT_THAT(bench_markdown(file, "0", records, Json::array(), judge(records)),
+              HasSubstr("2.00 ± 0.10†"));
 }
 
 }  // namespace

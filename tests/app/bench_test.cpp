@@ -139,6 +139,56 @@ TEST(AppBench, ABoundAboveTheReferenceFailsTheBenchmark) {
   EXPECT_FALSE(here.json("table/table.json")["gate"]["passed"].get<bool>());
 }
 
+constexpr const char* kUnknown =  // neither exact draws nor log Z are known of it
+    "[bench]\nseeds = \"0\"\nbudgets = [1200]\n[targets.dw4]\ninitial-stddev = 3\n"
+    "metric-draws = 25\n[samplers.hmc]\nparticles = 4\nsets = 1\n"
+    "[references.dw4]\nsampler = \"parallel-tempering\"\nparticles = 2\nsets = 2\n"
+    "replicas = 3\nsteps = ";
+
+TEST(AppBench, AReferenceRunIsMadeFirstAndStandsForExactDrawsAndLogZ) {
+  const Workspace here;
+  const std::string result = "table/dw4/hmc/1200/seed-0/result.json";
+  here.write("tiny.toml", kUnknown + std::string("60\n"));
+  const Outcome dry = here.run(bench({"--dry-run"}));
+  EXPECT_THAT(dry.out, AllOf(HasSubstr("--out table/dw4/reference"),
+                             HasSubstr("# dw4/hmc: 1 runs, whose options follow from the ref")));
+  const Outcome first = here.run(bench());
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_THAT(first.out, AllOf(HasSubstr("Reference run: parallel-tempering, 4 chains"),
+                               HasSubstr("**Its R̂ is not below 1.01"), HasSubstr("| w2 |"),
+                               HasSubstr(", by the reference run.")));
+  const Json table = here.json("table/table.json");
+  EXPECT_FALSE(table["references"][0]["converged"].get<bool>());
+  EXPECT_EQ(table["rows"][0]["reference"],
+            here.json("table/dw4/reference/result.json")["log_z"]["estimate"]);
+  EXPECT_GT(table["rows"][0]["metric_energy_w2"].get<double>(), 0);
+  const std::string made = here.read(result);
+  const Outcome again =
+      here.run(bench({"--out", here.path("table")}));  // another way to the folder
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(here.read(result), made) << "a finished cell was computed again";
+  here.write("tiny.toml", kUnknown + std::string("70\n"));
+  const Outcome changed = here.run(bench());
+  EXPECT_EQ(changed.status, 0) << changed.err;
+  EXPECT_THAT(changed.err, AllOf(HasSubstr("dw4/reference was made with other settings"),
+                                 HasSubstr("seed-0 was made with other settings")));
+  EXPECT_NE(here.read(result), made);
+}
+
+TEST(AppBench, ARunWithTooFewDrawsOrNoneAtAllIsNoReference) {
+  const Workspace here;
+  here.write("tiny.toml", kUnknown + std::string("12\n"));
+  const Outcome few = here.run(bench());
+  EXPECT_EQ(few.status, 2);
+  EXPECT_THAT(few.err, AllOf(HasSubstr("dw4/hmc: the reference run keeps"),
+                             HasSubstr("lower metric-draws")));
+  here.write("tiny.toml", kUnknown + std::string("60\ninitial-stddev = 1e300\n"));
+  const Outcome failed = here.run(bench());
+  EXPECT_EQ(failed.status, 1) << failed.err;
+  EXPECT_THAT(failed.out,
+              HasSubstr("* hmc at 1200: failed: the reference run of its target failed: "));
+}
+
 TEST(AppBench, TheFilesOfTheRepositoryCanBePlanned) {
   const Workspace here;
   for (const std::string name : {"quick", "full"}) {

@@ -69,6 +69,15 @@ SamplerOptions coarse_ladder(SamplerKind kind, std::int64_t sets, std::int64_t p
   return options;
 }
 
+SamplerOptions adapted(SamplerKind kind, std::int64_t sets, std::int64_t particles) {
+  SamplerOptions options = sampler_preset(kind);  // step size and masses
+  options.sets = sets;
+  options.particles = particles;
+  options.chain.leapfrog_steps = 4;
+  options.tempering.ladder = TemperatureLadder::kAdaptive;
+  return options;
+}
+
 class SamplerAnnealingEstimates : public ::testing::TestWithParam<SamplerKind> {};
 INSTANTIATE_TEST_SUITE_P(,
                          SamplerAnnealingEstimates,
@@ -86,6 +95,22 @@ TEST_P(SamplerAnnealingEstimates, MeanWeightIsUnbiasedOverTwoHundredRuns) {
     EXPECT_LT(errors_off(ratio, 1.0), kErrors) << dim << " dimensions: " << ratio.mean();
     // A path that weighed wrongly would be off by far more than this can hide.
     EXPECT_LT(ratio.std().item<double>() / std::sqrt(200.0), 0.05) << dim << " dimensions";
+  }
+}
+
+// Sets of 20 that adapt to their own particles on so long a ladder have E[Ẑ] = 1.1 Z for the
+// Gaussian in two dimensions (7 errors off) and 1.8 to 2 Z in ten (25); the mixture does not tell.
+TEST_P(SamplerAnnealingEstimates, MeanWeightIsUnbiasedWhenEverythingIsAdaptedToFewParticles) {
+  const Gaussian two = correlated_gaussian(2), ten = correlated_gaussian(10);
+  const GaussianMixture modes = two_modes();
+  SamplerOptions options = adapted(GetParam(), 200, 20);
+  options.tempering.conditional_ess = 0.995;
+  for (const auto& [density, stddev] :
+       {std::pair<const LogDensity*, double>{&two, 3.0}, {&modes, 6.0}, {&ten, 1.3}}) {
+    const State end = run(Scaled(*density), options, stddev, Seed(30));
+    const Tensor ratio = (log_mean_weight(end.log_weight) - 3.0).exp();
+    EXPECT_LT(errors_off(ratio, 1.0), kErrors) << density->dim() << ": " << ratio.mean();
+    EXPECT_LT(ratio.std().item<double>() / std::sqrt(200.0), 0.03) << density->dim();
   }
 }
 
@@ -145,7 +170,7 @@ TEST_P(SamplerAnnealingEstimates, PlacesOfDensityZeroHaveWeightZeroAndCountInThe
 
 // ---- single steps ------------------------------------------------------------------------------
 
-TEST(SamplerAnnealing, AdaptiveStepKeepsTheShareThatWasAskedForInEverySet) {
+TEST(SamplerAnnealing, AdaptiveStepKeepsTheShareThatWasAskedForInThePilot) {
   const auto target = named_target("many-well", 6);
   SamplerOptions options = fixed_moves(SamplerKind::kAis, 5, 80);
   options.tempering.ladder = TemperatureLadder::kAdaptive;
@@ -154,17 +179,64 @@ TEST(SamplerAnnealing, AdaptiveStepKeepsTheShareThatWasAskedForInEverySet) {
   const auto initial = InitialDistribution::from_parameters(parameters);
   const Annealing sampler(options, parameters);
   State state = begin(sampler, *target, options, parameters, Seed(6));
-  Tensor before = at::zeros({5}, at::kDouble);
-  for (int step = 0; step < 3; ++step) {
-    const Tensor log_ratio = state.log_density - initial.log_prob(state.particles);
+  state = sampler.step(*target, state, Seed(7).generator()).state;  // the pilot is drawn
+  for (int step = 1; step < 4; ++step) {
+    const auto in_pilot = [&](const char* name) {
+      return find_tensor(state.memory, name, "state");
+    };
+    const Tensor before = in_pilot("inverse_temperature");
     const auto next = sampler.step(*target, state, Seed(7).child("step", step).generator());
-    const Tensor increment = next.info.inverse_temperature - before;
-    expect_close(conditional_ess_share(state.log_weight, log_ratio, increment),
-                 at::full({5}, 0.7, at::kDouble), 1e-8, "conditional share");
-    expect_close(next.state.log_weight, state.log_weight + increment.unsqueeze(-1) * log_ratio,
-                 kTight, "log w");
-    before = next.info.inverse_temperature;
+    const Tensor increment = next.info.inverse_temperature[0] - before;
+    const Tensor of_pilot =
+        in_pilot("pilot.log_density") - initial.log_prob(in_pilot("pilot.particles"));
+    expect_close(conditional_ess_share(in_pilot("pilot.log_weight"), of_pilot, increment),
+                 at::scalar_tensor(0.7, at::kDouble), 1e-8, "conditional share");
+    const Tensor log_ratio = state.log_density - initial.log_prob(state.particles);
+    expect_close(next.state.log_weight, state.log_weight + increment * log_ratio, kTight, "log w");
     state = next.state;
+  }
+}
+
+TEST(SamplerAnnealing, AllSetsFollowOneScheduleThatTheirParticlesHaveNoPartIn) {
+  const auto target = named_target("many-well", 4);
+  const SamplerOptions options = adapted(SamplerKind::kSmc, 3, 30);
+  const NamedTensors parameters = initial_parameters(4, 2.0);
+  const Annealing sampler(options, parameters);
+  State a = begin(sampler, *target, options, parameters, Seed(21));
+  State b = sampler.init(*target, 1.5 * a.particles, {});
+  for (int step = 0; step < 5; ++step) {
+    const auto stream = Seed(22).child("step", step);
+    const auto next = sampler.step(*target, a, stream.generator());
+    a = next.state;
+    b = sampler.step(*target, b, stream.generator()).state;
+    for (const Tensor& of_sets : {next.info.inverse_temperature, next.info.step_size}) {
+      expect_same_bits(of_sets, of_sets[0].expand({3}).clone(), "the schedule");
+    }
+    EXPECT_EQ(find_tensor(a.memory, "inverse_mass", "state").dim(), 1);
+    ASSERT_EQ(a.memory.size(), b.memory.size());
+    for (std::size_t i = 0; i < a.memory.size(); ++i) {
+      expect_same_bits(b.memory[i].second, a.memory[i].second, a.memory[i].first);
+    }
+  }
+  EXPECT_FALSE(at::equal(a.particles, b.particles));
+}
+
+TEST(SamplerAnnealing, MemoryKeepsItsNamesAndShapesAndHasNoPilotWhereNothingIsAdapted) {
+  const auto target = named_target("many-well", 4);
+  const NamedTensors parameters = initial_parameters(4, 2.0);
+  for (const bool adapts : {true, false}) {
+    const auto kind = SamplerKind::kAis;
+    const SamplerOptions options = adapts ? adapted(kind, 2, 10) : coarse_ladder(kind, 2, 10);
+    const Annealing sampler(options, parameters);
+    const State before = begin(sampler, *target, options, parameters, Seed(23));
+    EXPECT_EQ(before.memory.size(), adapts ? 7U : 3U);
+    const State after = sampler.step(*target, before, Seed(24).generator()).state;
+    ASSERT_EQ(after.memory.size(), before.memory.size());
+    for (std::size_t i = 0; i < after.memory.size(); ++i) {
+      EXPECT_EQ(after.memory[i].first, before.memory[i].first);
+      EXPECT_EQ(after.memory[i].second.sizes(), before.memory[i].second.sizes());
+      EXPECT_EQ(after.memory[i].second.scalar_type(), before.memory[i].second.scalar_type());
+    }
   }
 }
 
@@ -185,24 +257,29 @@ TEST(SamplerAnnealing, ResamplingLeavesTheEstimateOfTheNormaliserAndEvensTheWeig
   expect_close(kept.info.ess_share, effective_share(kept.state.log_weight), kTight, "ESS");
 }
 
-TEST(SamplerAnnealing, SetThatHasArrivedIsLeftAloneAndCostsNothing) {
+TEST(SamplerAnnealing, CountsEvaluationsAsDocumentedAndNoneOnceArrived) {
   const auto target = named_target("many-well", 4);
-  SamplerOptions options = coarse_ladder(SamplerKind::kSmc, 3, 20);
-  options.chain.path_length = PathLength::kFixed;
-  options.tempering.moves = 2;
   const NamedTensors parameters = initial_parameters(4, 2.0);
-  const Annealing sampler(options, parameters);
-  State state = begin(sampler, *target, options, parameters, Seed(10));
-  ASSERT_EQ(state.memory[0].first, "inverse_temperature");
-  state.memory[0].second[1] = 1.0;
-  const CountingDensity counting(*target);
-  const auto next = sampler.step(counting, state, Seed(11).generator());
-  EXPECT_EQ(counting.counts().gradient, 2 * 20 * 2 * 4);  // sets · M · moves · leapfrog steps
-  expect_same_bits(next.state.particles[1], state.particles[1], "particles");
-  expect_same_bits(next.state.log_weight[1], state.log_weight[1], "log w");
-  EXPECT_FALSE(at::equal(next.state.particles[0], state.particles[0]));
-  EXPECT_TRUE(std::isnan(next.info.acceptance[1].item<double>()));
-  EXPECT_FALSE(std::isnan(next.info.acceptance[2].item<double>()));
+  for (const bool adapts : {false, true}) {
+    SamplerOptions options = coarse_ladder(SamplerKind::kSmc, 3, 20);
+    options.chain.path_length = PathLength::kFixed;
+    options.tempering.moves = 2;
+    if (adapts) options.chain.mass = MassMatrix::kDiagonal;
+    const Annealing sampler(options, parameters);
+    State state = begin(sampler, *target, options, parameters, Seed(10));
+    const CountingDensity counting(*target);
+    state = sampler.step(counting, state, Seed(11).generator()).state;
+    const int first = adapts ? 20 : 0;               // the pilot's start
+    const int step = (adapts ? 4 : 3) * 20 * 2 * 4;  // sets · M · moves · leapfrog steps
+    EXPECT_EQ(counting.counts().gradient, first + step);
+    state = sampler.step(counting, state, Seed(12).generator()).state;
+    EXPECT_EQ(counting.counts().gradient, first + 2 * step);
+    state.memory[0].second = at::ones({}, at::kDouble);
+    const State rest = sampler.step(counting, state, Seed(13).generator()).state;
+    EXPECT_EQ(counting.counts().gradient, first + 2 * step);
+    expect_same_bits(rest.particles, state.particles.clone(), "particles");
+    EXPECT_EQ(rest.step, 3);
+  }
 }
 
 TEST(SamplerAnnealing, StepOfOneSetDoesNotReadTheOthers) {
@@ -274,23 +351,40 @@ TEST(SamplerAnnealing, SetWithoutAnyWeightIsANumericalFailureThatSaysWhatToDo) {
   }
 }
 
+TEST(SamplerAnnealing, PilotThatFoundNoDensityDoesNotStopTheSets) {
+  // All draws of q⁰ = N(-8, ½²) are where the density is zero; the sets start elsewhere.
+  const HalfNormal target;
+  const SamplerOptions options = adapted(SamplerKind::kAis, 50, 2);
+  NamedTensors parameters = initial_parameters(1, 0.5);
+  parameters[0].second.fill_(-8.0);
+  const Annealing sampler(options, parameters);
+  const Tensor start = at::linspace(0.5, 2.0, 100, at::kDouble).view({50, 2, 1});
+  const auto next = sampler.step(target, sampler.init(target, start, {}), Seed(25).generator());
+  EXPECT_TRUE(next.state.log_weight.isfinite().all().item<bool>());
+  for (const auto& entry : next.state.memory) {
+    EXPECT_FALSE(entry.second.isnan().any().item<bool>()) << entry.first;
+  }
+}
+
 TEST(SamplerAnnealing, SingleSetWithoutALeadingDimensionAndInSinglePrecision) {
   const auto target = named_target("ring");
-  SamplerOptions options = coarse_ladder(SamplerKind::kSmc, 1, 50);
   NamedTensors parameters = initial_parameters(2, 3.0);
   for (auto& entry : parameters) entry.second = entry.second.to(at::kFloat);
-  const Annealing sampler(options, parameters);
   const Tensor start =
       InitialDistribution::from_parameters(parameters).sample(50, Seed(19).generator());
-  State state = sampler.init(*target, start, {});
-  for (int step = 0; step < 8; ++step) {
-    state = sampler.step(*target, state, Seed(20).child("step", step).generator()).state;
+  for (const bool adapts : {false, true}) {
+    const auto kind = SamplerKind::kSmc;
+    const Annealing sampler(adapts ? adapted(kind, 1, 50) : coarse_ladder(kind, 1, 50), parameters);
+    State state = sampler.init(*target, start, {});
+    for (int step = 0; step < 60 && !sampler.arrived(state); ++step) {
+      state = sampler.step(*target, state, Seed(20).child("step", step).generator()).state;
+    }
+    EXPECT_TRUE(sampler.arrived(state));
+    EXPECT_EQ(state.particles.sizes(), start.sizes());
+    EXPECT_EQ(state.particles.scalar_type(), at::kFloat);
+    EXPECT_EQ(state.log_weight.scalar_type(), at::kDouble);
+    EXPECT_TRUE(state.log_weight.isfinite().all().item<bool>());
   }
-  EXPECT_TRUE(sampler.arrived(state));
-  EXPECT_EQ(state.particles.sizes(), start.sizes());
-  EXPECT_EQ(state.particles.scalar_type(), at::kFloat);
-  EXPECT_EQ(state.log_weight.scalar_type(), at::kDouble);
-  EXPECT_TRUE(state.log_weight.isfinite().all().item<bool>());
 }
 
 }  // namespace

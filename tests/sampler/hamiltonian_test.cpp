@@ -8,10 +8,12 @@
 #include <optional>
 
 #include "ergon/core/random.hpp"
+#include "ergon/density/affine.hpp"
 #include "ergon/density/counting.hpp"
 #include "ergon/sampler/moves.hpp"
 #include "sampler/chain_runs.hpp"
 #include "support/compare.hpp"
+#include "support/named_target.hpp"
 #include "support/tolerance.hpp"
 
 namespace ergon::testing {
@@ -244,6 +246,24 @@ TEST(SamplerHamiltonian, TemperedMovesLeaveTheirOwnDensitiesInvariant) {
     const Tensor error = change.std(1) / std::sqrt(static_cast<double>(chains));
     EXPECT_LT((change.mean(1) / error).abs().max().item<double>(), 4.0);
   }
+}
+
+TEST(SamplerHamiltonian, DenseMassesAreTheSameMoveInTurnedCoordinates) {
+  // x = C z: a move with M⁻¹ = C Cᵀ in x is one with unit masses in z.
+  const Tensor root = at::tensor({1.5, 0.0, -0.7, 0.4}, at::kDouble).view({2, 2});
+  const auto target = named_target("gaussian-worked");
+  const AffineDensity turned(*target, AffineMap(at::zeros({2}, at::kDouble), root));
+  const Tensor z = at::randn({30, 2}, Seed(1).generator(), at::kDouble);
+  Generator a = Seed(2).generator(), b = Seed(2).generator();
+  const auto in_z = hamiltonian_move(turned, {}, evaluate(turned, z),
+                                     dynamics_of(0.3, at::ones({2}, at::kDouble), 4), a);
+  Dynamics dense = dynamics_of(0.3, root, 4);
+  dense.mass = MassMatrix::kDense;
+  const auto in_x =
+      hamiltonian_move(*target, {}, evaluate(*target, at::matmul(z, root.t())), dense, b);
+  expect_close(in_x.state.particles, at::matmul(in_z.state.particles, root.t()),
+               tolerance<double>(), "x");
+  expect_close(in_x.acceptance, in_z.acceptance, tolerance<double>(), "acceptance");
 }
 
 }  // namespace

@@ -125,5 +125,56 @@ TEST(SamplerOptionsNames, EveryChoiceHasAWordThatLeadsBackToIt) {
   }
 }
 
+TEST(SamplerOptionsRules, WhatASamplerDoesNotTakeIsRefusedByName) {
+  EXPECT_THAT(
+      message_of([](auto& o) { o.bandwidth.rule = BandwidthRule::kMean; }, SamplerKind::kHmc),
+      HasSubstr("--bandwidth does nothing under --sampler hmc"));
+  EXPECT_THAT(message_of([](auto& o) { o.chain.tree_depth = 5; }, SamplerKind::kSvgd),
+              HasSubstr("--tree-depth does nothing under --sampler svgd"));
+  EXPECT_THAT(message_of([](auto& o) { o.steps.evaluations = 5; }, SamplerKind::kSmc),
+              HasSubstr("--evaluations does nothing under --sampler smc"));
+  EXPECT_THAT(message_of([](auto& o) { o.tempering.replicas = 3; }, SamplerKind::kAis),
+              HasSubstr("--replicas does nothing"));
+  EXPECT_THAT(message_of([](auto& o) { o.steps.steps = 3; }, SamplerKind::kLaplace),
+              HasSubstr("--steps does nothing"));
+  EXPECT_EQ(message_of([](auto& o) { o.chain.leapfrog_steps = 3; }, SamplerKind::kHmc), "accepted");
+}
+
+TEST(SamplerOptionsRules, ChainsAndTemperaturesKeepTheirRanges) {
+  EXPECT_THAT(message_of([](auto& o) { o.chain.warmup = 1.0; }, SamplerKind::kNuts),
+              HasSubstr("--warmup must lie in [0, 1)"));
+  EXPECT_THAT(message_of([](auto& o) { o.chain.target_acceptance = 1.0; }, SamplerKind::kNuts),
+              HasSubstr("--target-acceptance must lie in (0, 1)"));
+  EXPECT_THAT(
+      message_of([](auto& o) { o.tempering.replicas = 1; }, SamplerKind::kParallelTempering),
+      HasSubstr("--replicas must be between 2"));
+  EXPECT_THAT(
+      message_of([](auto& o) { o.step_size.rule = StepSizeRule::kAdapted; }, SamplerKind::kUla),
+      HasSubstr("choose fixed"));
+  EXPECT_THAT(message_of([](auto& o) { o.step_size.rule = StepSizeRule::kAdapted; }),
+              HasSubstr("aims at an acceptance"));
+  EXPECT_THAT(message_of([](auto& o) { o.precondition = Precondition::kFull; }, SamplerKind::kHmc),
+              HasSubstr("--precondition full"));
+  EXPECT_THAT(message_of([](auto& o) { o.chain.mass = MassMatrix::kDense; }, SamplerKind::kHmc),
+              HasSubstr("--mass dense is learned by ais and smc"));
+}
+
+TEST(SamplerOptionsRules, WhatAnotherChoiceLeavesWithoutEffectIsRefused) {
+  const auto fixed = [](auto& o) {
+    o.step_size.rule = StepSizeRule::kFixed;
+    o.chain.target_acceptance = 0.9;
+  };
+  EXPECT_THAT(message_of(fixed, SamplerKind::kHmc),
+              HasSubstr("--target-acceptance does nothing without --step-size adapted"));
+  const auto linear = [](auto& o) {
+    o.tempering.ladder = TemperatureLadder::kLinear;
+    o.tempering.conditional_ess = 0.5;
+  };
+  EXPECT_THAT(message_of(linear, SamplerKind::kSmc),
+              HasSubstr("--ladder-ess does nothing without"));
+  EXPECT_THAT(message_of([](auto& o) { o.tempering.power = 2; }, SamplerKind::kSmc),
+              HasSubstr("--ladder-power does nothing without"));
+}
+
 }  // namespace
 }  // namespace ergon::testing

@@ -95,6 +95,16 @@ TEST(SamplerLadder, LastTemperatureIsOneExactly) {
                    at::ones({2}, at::kDouble), "the last temperature");
 }
 
+TEST(SamplerLadder, GoesOnWhereTheIncrementIsLostInTheRoundingOfTheTemperature) {
+  const Tensor log_weight = random_log_weights(3, 50, 12);
+  const Tensor log_ratio = 1e30 * random_log_weights(3, 50, 13);
+  const Tensor current = at::tensor({0.3, 1 - 1e-10, 1 - 1e-14}, at::kDouble);
+  const Tensor next = next_inverse_temperature(current, log_weight, log_ratio, 0.9);
+  EXPECT_TRUE((next > current).all().item<bool>());
+  EXPECT_LT(next[1].item<double>(), 1.0);
+  EXPECT_EQ(next[2].item<double>(), 1.0);
+}
+
 TEST(SamplerLadder, ParticlesWithoutDensityDoNotHoldItBack) {
   Tensor log_weight = random_log_weights(1, 60, 10);
   Tensor log_ratio = 50 * random_log_weights(1, 60, 11);

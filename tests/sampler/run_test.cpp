@@ -288,5 +288,52 @@ TEST(SamplerRun, RefusesADensityThatIsNowhereFinite) {
   EXPECT_THROW(started(Nowhere(), fixed_sampler(), 9), InvalidInput);
 }
 
+TEST(SamplerRun, EndsWithTheStepThatReachesItsEvaluations) {
+  const auto target = named_target("gaussian-worked");
+  SamplerOptions options = sampler_preset(SamplerKind::kSvgd);
+  options.particles = 10;
+  options.sets = 2;
+  options.steps.evaluations = 95;  // 20 a step, 20 to begin with
+  ergon::Run run = started(*target, options, 1);
+  while (run.status() == RunStatus::kRunning) run.step();
+  EXPECT_EQ(run.status(), RunStatus::kFinished);
+  EXPECT_EQ(run.state().step, 4);
+  EXPECT_EQ(run.evaluations(), 100);
+  EXPECT_EQ(run.trace()[2].evaluations, 60);
+}
+
+TEST(SamplerRun, KeepsChainsEvenlyAfterTheWarmUpThatStepsOrEvaluationsEnd) {
+  const auto target = named_target("gaussian-worked");
+  SamplerOptions options = sampler_preset(SamplerKind::kMala);
+  options.particles = 4;
+  options.step_size.rule = StepSizeRule::kFixed;
+  options.steps.steps = 100;
+  options.chain.warmup = 0.2;
+  options.chain.draws = 5;
+  ergon::Run run = started(*target, options, 2);
+  while (run.status() == RunStatus::kRunning) run.step();
+  EXPECT_EQ(run.warmup_steps(), 20);
+  // 80 steps: thinned to every 16th once there were 10 of every 8th.
+  EXPECT_EQ(run.chains().sizes().vec(), (std::vector<std::int64_t>{4, 5, 2}));
+  EXPECT_TRUE(run.chains().select(1, 4).equal(run.state().particles[0]));
+
+  options.steps.evaluations = 4 + 4 * 50;
+  ergon::Run limited = started(*target, options, 2);
+  while (limited.status() == RunStatus::kRunning) limited.step();
+  EXPECT_EQ(limited.state().step, 50);
+  EXPECT_EQ(limited.warmup_steps(), 10);  // 44 of 204 are more than a fifth
+}
+
+TEST(SamplerRun, APathThatDoesNotArriveSaysSo) {
+  const auto target = named_target("mixture-4");
+  SamplerOptions options = sampler_preset(SamplerKind::kSmc);
+  options.steps.steps = 2;
+  options.initial.stddev = 30;
+  ergon::Run run = started(*target, options, 3);
+  while (run.status() == RunStatus::kRunning) run.step();
+  EXPECT_EQ(run.status(), RunStatus::kNotArrived);
+  EXPECT_LT(run.trace().back().inverse_temperature, 1.0);
+}
+
 }  // namespace
 }  // namespace ergon::testing

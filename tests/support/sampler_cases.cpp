@@ -97,6 +97,7 @@ void add_dynamics(std::vector<SamplerCase>& cases) {
   for (const SamplerKind kind : {SamplerKind::kUla, SamplerKind::kMala, SamplerKind::kNuts,
                                  SamplerKind::kParallelTempering, SamplerKind::kSmc}) {
     for (const auto& entry : EnumNames<MassMatrix>::all()) {
+      if (entry.value == MassMatrix::kDense && !anneals(kind)) continue;
       SamplerOptions options = small(kind);
       options.chain.mass = entry.value;
       cases.push_back({fmt::format("{}-mass={}", to_name(kind), entry.name), options});

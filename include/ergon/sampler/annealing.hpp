@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "ergon/core/tensor_io.hpp"
 #include "ergon/sampler/initial.hpp"
 #include "ergon/sampler/options.hpp"
@@ -19,17 +21,15 @@ namespace ergon {
 /// So at any time log (1/M) Σ w of a set estimates log Z_β, and at β = 1 log Z. ais never
 /// resamples.
 ///
-/// Sets are independent, each with a β, step size and masses of its own; one that has arrived is
-/// left alone and costs nothing.
+/// What is adapted (an adaptive ladder, the step size, the masses) is adapted on a pilot set: M
+/// further particles of the same law, drawn in the first step, moved and resampled along with the
+/// others and left out of every estimate. All sets follow its schedule, in lockstep. Given the
+/// pilot their path and moves are fixed, so that E[(1/M) Σ w] = Z exactly for every set, whatever
+/// is adapted; the sets are independent given the pilot. Where nothing is adapted there is none.
 ///
-/// E[(1/M) Σ w] = Z exactly under a linear or power ladder with a fixed step size and unit masses.
-/// What is adapted is adapted on the particles themselves: the ladder, the step size (on the
-/// acceptance of the move before) and the masses (on the variances at β', weighted for smc, shrunk
-/// towards those of the step before) each cost a bias of order 1/M.
-///
-/// Per particle of a set on its way and step: one log-density with gradient per leapfrog step,
-/// between `moves` and `moves` times `leapfrog_steps`; `init` asks for one. The particles' numbers
-/// are carried through resampling and never computed again.
+/// Per particle, the pilot's included, and step: one log-density with gradient per leapfrog step,
+/// between `moves` and `moves` times `leapfrog_steps`; `init` asks for one, as does the first step
+/// for the pilot. The particles' numbers are carried through resampling and never computed again.
 class Annealing final : public Sampler {
  public:
   /// `parameters` with initial.mean and initial.log_stddev, q⁰, kept by reference to their storage.
@@ -37,16 +37,20 @@ class Annealing final : public Sampler {
   Annealing(SamplerOptions options, const NamedTensors& parameters);
   /// `particles` are draws of q⁰. Throws as Sampler::init.
   State init(const LogDensity& target, const Tensor& particles, const Tensor& log_q) const override;
-  /// Once all sets have arrived only the step's number changes. Throws NumericalFailure when every
-  /// weight of a set is zero. log_weight is float64 whatever the particles are. Info, NaN for a set
-  /// that had arrived: acceptance over particles and moves, step_size of the last,
-  /// inverse_temperature β', ess_share before resampling.
+  /// Once the sets have arrived only the step's number changes. Throws NumericalFailure when every
+  /// weight of a set is zero; a pilot without weight counts its particles alike and goes on.
+  /// log_weight is float64 whatever the particles are. Info, of all sets but the pilot: acceptance
+  /// over particles and moves, step_size of the last, inverse_temperature β', ess_share before
+  /// resampling.
   Transition step(const LogDensity& target, const State& state, Generator generator) const override;
   bool arrived(const State& state) const override;
 
  private:
-  Tensor next_temperature(const State& state, const Tensor& current, const Tensor& log_ratio) const;
-  Tensor reweigh(State& state, const Tensor& current) const;
+  Tensor next_temperature(const State& all,
+                          const Tensor& current,
+                          const Tensor& log_ratio,
+                          std::int64_t step) const;
+  Tensor reweigh(State& all, const Tensor& current, std::int64_t step) const;
 
   SamplerOptions options_;
   InitialDistribution initial_;

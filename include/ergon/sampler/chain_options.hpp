@@ -7,19 +7,22 @@
 /// Options of Markov chain and annealing samplers; free of tensors.
 namespace ergon {
 
-enum class MassMatrix { kIdentity, kDiagonal };
+enum class MassMatrix { kIdentity, kDiagonal, kDense };
 enum class PathLength { kFixed, kUniform };
 
 /// Moves of Langevin and Hamiltonian dynamics. The step size itself is StepSizeOptions: `fixed`, or
-/// `adapted` from `step-size-value` to the acceptance below by dual averaging (Hoffman and Gelman
-/// 2014, section 3.2) over the chains of a set, while they warm up. It is h in x + h s + √(2h) ξ
-/// for ula and mala, and the leapfrog's ε elsewhere.
+/// `adapted` from `step-size-value` to the acceptance below: by dual averaging (Hoffman and Gelman
+/// 2014, section 3.2) over the chains of a set while they warm up; parallel-tempering by Robbins
+/// and Monro's (1951) steps in log ε while it warms up; ais and smc by such steps of constant gain
+/// all along the path, on a pilot set. It is h in x + h s + √(2h) ξ for ula and mala, and the
+/// leapfrog's ε elsewhere.
 struct ChainOptions {
   double warmup = 0.5;  ///< share of the steps (or evaluations) that adapts and is then left out,
                         ///< in [0, 1)
   double target_acceptance = 0.8;  ///< mean acceptance probability that `adapted` aims at, (0, 1)
   MassMatrix mass = MassMatrix::kDiagonal;  ///< M; diagonal: the inverse of the variances of a
-                                            ///< set's particles, learned on the way
+                                            ///< set's particles, learned on the way; dense (ais,
+                                            ///< smc): of their covariance
   std::int64_t leapfrog_steps = 10;         ///< of a trajectory; 1 makes hmc a Langevin move, >= 1
   PathLength path_length =
       PathLength::kUniform;      ///< uniform: a number between 1 and leapfrog-steps for every step,

@@ -11,9 +11,9 @@
 /// step-size-value times its schedule, with the mass as unit. After end_warmup a step leaves p
 /// invariant (Ula: to first order in h).
 ///
-/// Steps take no graph. An adapted ε starts with a search by factors of 2 for an acceptance of 0.8,
-/// at the first step and after the first mass: a few gradients per particle more there, one per
-/// trial. No gradient is asked for twice at a point. `log_q` stays undefined.
+/// Steps take no graph. An adapted ε starts with a search by factors of 2 for a median acceptance
+/// of 0.9, at the first step and after the first mass: a few gradients per particle more there, one
+/// per trial. No gradient is asked for twice at a point. `log_q` stays undefined.
 namespace ergon {
 
 /// Unadjusted Langevin: x' = x + h G s(x) + √(2hG) ξ, h the step size, G = M⁻¹; biased at any h >

@@ -18,10 +18,10 @@ struct LaplaceFit {
 };
 
 /// Climbs from `start` (D) to a mode by Newton's method with Levenberg damping: one gradient and
-/// one Hessian (D Hessian-vector products) per step and one log-density per trial; ends when half
-/// the squared Newton decrement is below 1e-9. In float64. Throws NumericalFailure when log p̄ is
-/// not finite at the start, when there is no mode (500 steps do not reach one), or where the
-/// curvature is not negative definite there.
+/// one Hessian (D Hessian-vector products) per step and one log-density per trial; ends, with one
+/// more step, when half the squared Newton decrement is below 1e-9. In float64. Throws
+/// NumericalFailure when log p̄ is not finite at the start, when there is no mode (500 steps do not
+/// reach one), or where the curvature is not negative definite there.
 LaplaceFit fit_laplace(const LogDensity& target, const Tensor& start);
 
 /// Draws of N(mode, s² L Lᵀ), s = initial-stddev, with their density: the precondition `laplace`
