@@ -76,6 +76,7 @@ BenchFile read_file_and_choices(const Words& words, BenchOptions& options) {
   require(path != words.end(), "which benchmark? give a TOML file such as benchmarks/quick.toml");
   BenchFile file = read_bench_file(path->second, options.data_folder);
   if (!options.seeds.empty()) file.seeds = options.seeds;
+  parse_seeds(file.seeds);  // refused now, not after the pilot runs
   if (!options.budgets.empty()) file.budgets = parse_budgets(options.budgets);
   if (options.choice.out.empty()) options.choice.out = "out/bench/" + file.name;
   return file;

@@ -153,7 +153,8 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
 std::string why_nothing_is_estimated(const Json& result) {
   const bool asked_for_flow =
       result.at("options").at("estimate").at("estimate") == to_name(EstimateSource::kFlow);
-  if (asked_for_flow && result.at("sampler").at("density").is_string())
+  const auto sampler = result.at("sampler").at("name").get<std::string>();
+  if (asked_for_flow && makes_maps(from_name<SamplerKind>("sampler", sampler)))
     return "The flow's draws failed, and nothing is estimated: the warnings say why.";
   return "This sampler tracks no density: log Z, entropy and ELBO are not estimated.";
 }

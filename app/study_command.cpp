@@ -48,7 +48,7 @@ CommandShape study_shape(StudyOptions& options) {
   add_field(shape, "lengths", options.lengths,
             "entropy-accuracy: numbers of steps, separated by commas");
   add_field(shape, "data-folder", options.data_folder,
-            "log-z: folder with german_credit.csv; without it that row is left out");
+            "log-z, evidence: folder with the data sets; rows without theirs are left out");
   add_field(shape, "quick", options.quick,
             "tiny runs, to see that everything works; the numbers mean nothing");
   add_field(shape, "jobs", options.jobs, "runs at the same time, each with one thread");

@@ -32,7 +32,7 @@ double standard_errors_above(const Json& record, const std::string& key) {
 }
 
 std::string sentence(const Json& record, const std::string& key, const char* name, double errors) {
-  return fmt::format("{}: {} {} is {:.4g} standard errors {} the reference log Z {}",
+  return fmt::format("{}: {} {} is {:.1f} standard errors {} the reference log Z {}",
                      place_of(record), name,
                      with_error(number_of(record.at(key)), error_of(record, key), 4),
                      std::abs(errors), errors > 0 ? "above" : "below",

@@ -69,7 +69,9 @@ Json moments(const Session& session, const RunSettings& settings, std::int64_t d
 /// The published estimates, beside those of the flow.
 Json particles_json(const Conclusions& conclusions, const SamplerOptions& options) {
   const RunSummary& particles = conclusions.particles;
-  if (conclusions.source != Source::kFlow || !particles.log_z) return nullptr;
+  const bool on_top =
+      conclusions.source == Source::kParticles || conclusions.source == Source::kWeights;
+  if (on_top || !particles.log_z) return nullptr;
   return {{"log_z", to_json(particles.log_z)},
           {"entropy", to_json(particles.entropy)},
           {"elbo", to_json(particles.elbo)},
