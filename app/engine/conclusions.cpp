@@ -14,12 +14,13 @@ namespace {
 
 constexpr std::int64_t kFewestChainDraws = 4;
 
-/// The mean of what is defined of a column, or none.
-std::optional<double> mean_of(const std::vector<TraceRow>& trace, double TraceRow::*column) {
+/// The mean of what is defined of a column, of chains after their warm-up, or none.
+std::optional<double> mean_of(const Run& run, SamplerKind kind, double TraceRow::*column) {
+  const std::int64_t first = makes_chains(kind) && run.chains().defined() ? run.warmup_steps() : 0;
   double sum = 0.0;
   int count = 0;
-  for (const TraceRow& row : trace) {
-    if (!std::isfinite(row.*column)) continue;
+  for (const TraceRow& row : run.trace()) {
+    if (row.step <= first || !std::isfinite(row.*column)) continue;
     sum += row.*column;
     ++count;
   }
@@ -41,15 +42,15 @@ std::int64_t divergent_after_warmup(const Run& run) {
   return divergent;
 }
 
-ChainDiagnostics diagnose_chains(const Run& run) {
+ChainDiagnostics diagnose_chains(const Run& run, SamplerKind kind) {
   ChainDiagnostics found;
   found.chains = run.state().log_density.numel();
-  found.acceptance_forward = mean_of(run.trace(), &TraceRow::acceptance_forward);
-  found.acceptance_inverse = mean_of(run.trace(), &TraceRow::acceptance_inverse);
-  found.acceptance_refresh = mean_of(run.trace(), &TraceRow::acceptance_refresh);
-  found.swap_share = mean_of(run.trace(), &TraceRow::swap_share);
-  found.tree_depth = mean_of(run.trace(), &TraceRow::tree_depth);
-  found.swap_acceptance = mean_of(run.trace(), &TraceRow::swap_acceptance);
+  found.acceptance_forward = mean_of(run, kind, &TraceRow::acceptance_forward);
+  found.acceptance_inverse = mean_of(run, kind, &TraceRow::acceptance_inverse);
+  found.acceptance_refresh = mean_of(run, kind, &TraceRow::acceptance_refresh);
+  found.swap_share = mean_of(run, kind, &TraceRow::swap_share);
+  found.tree_depth = mean_of(run, kind, &TraceRow::tree_depth);
+  found.swap_acceptance = mean_of(run, kind, &TraceRow::swap_acceptance);
   found.divergent = divergent_after_warmup(run);
   const Tensor draws = run.chains();
   if (!draws.defined()) return found;
@@ -151,10 +152,10 @@ Conclusions conclude(const Session& session, const RunSettings& settings) {
   Conclusions conclusions;
   conclusions.particles = summarize(session.run(), settings.sampler);
   conclusions.stein_residual = last_of(trace, &TraceRow::stein_residual);
-  conclusions.acceptance = mean_of(trace, &TraceRow::acceptance);
   const SamplerKind kind = settings.sampler.kind;
+  conclusions.acceptance = mean_of(session.run(), kind, &TraceRow::acceptance);
   if (makes_chains(kind)) {
-    conclusions.chains = diagnose_chains(session.run());
+    conclusions.chains = diagnose_chains(session.run(), kind);
     if (kind == SamplerKind::kParallelTempering) {
       put_replicas_on_top(session.run(), conclusions);
     }

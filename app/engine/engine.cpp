@@ -74,9 +74,14 @@ EngineOutcome unfinished(SessionEnd end,
       fmt::format(
           "the run was stopped at step {}: the density or its gradient was not finite where the "
           "step led {} of {} particles (more than {:.0f} %); take a smaller --step-size-value, or "
-          "--control metropolis-hastings (met-svgd); the checkpoint is in {}",
+          "{}; "
+          "the checkpoint is in {}",
           last.step, last.nonfinite, session.run().state().log_density.numel(),
-          100 * Run::nonfinite_share(kind), checkpoint_folder(folder))};
+          100 * Run::nonfinite_share(kind),
+          is_stein(kind) ? "--control metropolis-hastings (met-svgd)"
+                         : "an initial distribution nearer to the target (--initial-mean, "
+                           "--initial-stddev)",
+          checkpoint_folder(folder))};
 }
 
 /// From here on there is a checkpoint, which outlives a full disk.

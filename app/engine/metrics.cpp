@@ -18,6 +18,7 @@ namespace ergon::app {
 namespace {
 
 constexpr std::int64_t kFewestDraws = 25;
+constexpr double kFarOut = 1e100;  // its square is a number
 
 /// `count` rows of (n, D), evenly spaced.
 Tensor thinned(const Tensor& draws, std::int64_t count) {
@@ -26,19 +27,24 @@ Tensor thinned(const Tensor& draws, std::int64_t count) {
   return draws.index_select(0, index.floor().to(at::kLong));
 }
 
-/// `count` rows in the shares of their weights: systematic resampling.
+/// At most `most` rows in the shares of their weights, by systematic resampling: as many as the
+/// weights are worth, so that few are copies of each other.
 Tensor by_weight(const Tensor& draws,
                  const Tensor& log_weight,
-                 std::int64_t count,
+                 std::int64_t most,
                  Generator generator) {
   const Tensor weight = log_weight.to(at::kDouble).softmax(0);
+  const double worth = 1 / weight.square().sum().item<double>();
+  const std::int64_t count = std::clamp(static_cast<std::int64_t>(worth), kFewestDraws, most);
   const Tensor start = draw::uniform_like(at::empty({1}, at::kDouble), std::move(generator));
   const Tensor places = (at::arange(count, at::kDouble) + start) / static_cast<double>(count);
-  const Tensor index = at::searchsorted(weight.cumsum(0), places).clamp_max(weight.size(0) - 1);
-  return draws.index_select(0, index);
+  const Tensor cumulative = weight.cumsum(0);
+  const Tensor index = at::searchsorted(cumulative / cumulative[-1], places, /*out_int32=*/false,
+                                        /*right=*/true);
+  return draws.index_select(0, index.clamp_max(weight.size(0) - 1));
 }
 
-/// The run's draws (n, D) float64, at most `most` of them; undefined when they are not finite.
+/// The run's draws (n, D) float64, as many as are asked for at most.
 Tensor draws_of(const Session& session, const RunSettings& settings, Generator generator) {
   const State& state = session.run().state();
   const std::int64_t dim = state.particles.size(-1);
@@ -47,7 +53,8 @@ Tensor draws_of(const Session& session, const RunSettings& settings, Generator g
   Tensor all = state.particles.reshape({-1, dim}).to(at::kDouble);
   if (kind == SamplerKind::kLaplace || anneals(kind)) {
     const Tensor log_weight = anneals(kind) ? state.log_weight : state.log_density - state.log_q;
-    return by_weight(all, log_weight.flatten(), std::min(most, all.size(0)), std::move(generator));
+    return by_weight(all, log_weight.flatten(), std::max(kFewestDraws, std::min(most, all.size(0))),
+                     std::move(generator));
   }
   if (session.run().chains().defined()) {
     all = session.run().chains().reshape({-1, dim});
@@ -100,8 +107,8 @@ Reference reference_of(const RunSettings& settings,
   require(all.size(0) >= 2 * n,
           "--reference-draws: {} holds {} draws, twice --metric-draws ({}) are needed",
           settings.metrics.reference, all.size(0), 2 * n);
-  const Tensor some = thinned(all, 2 * n);
-  return {some.slice(0, 0, 2 * n, 2), some.slice(0, 1, 2 * n, 2), "draws of a file"};
+  const Tensor some = thinned(all, 2 * n);  // the halves are of different chains
+  return {some.narrow(0, 0, n), some.narrow(0, n, n), "draws of a file"};
 }
 
 Tensor energies(const Target& target, const Tensor& draws) {
@@ -175,7 +182,9 @@ std::vector<Metric> metrics_of(const Session& session,
   const at::NoGradGuard no_grad;
   if (!settings.metrics.metrics) return {};
   const Seed seed = Seed(settings.seed).child("metrics");
-  const Tensor draws = draws_of(session, settings, seed.child("draws").generator());
+  const Tensor all = draws_of(session, settings, seed.child("draws").generator());
+  const Tensor near = (all.abs() < kFarOut).all(1).logical_and(energies(target, all).isfinite());
+  const Tensor draws = all.index({near});
   std::vector<Metric> found;
   if (draws.size(0) < kFewestDraws) return found;
   const Reference reference =

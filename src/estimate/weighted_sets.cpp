@@ -39,8 +39,13 @@ void require_sets(const Tensor& log_weight) {
           "estimates over sets take log-weights of shape (sets, particles)");
 }
 
-// The sum over all sets but each, (R, ...).
-Tensor sums_without_each(const Tensor& of_sets) { return of_sets.sum(0, true) - of_sets; }
+// The sum over all sets but each, (R, ...): no difference of sums, whose digits one large set would
+// take.
+Tensor sums_without_each(const Tensor& of_sets) {
+  const auto sets = of_sets.size(0);
+  const Tensor others = at::ones({sets, sets}, at::kDouble) - at::eye(sets, at::kDouble);
+  return at::matmul(others, of_sets.reshape({sets, -1})).view(of_sets.sizes());
+}
 
 // √((R-1)/R Σ (θ_(r) - mean)²) of the values without each set, (R, ...) -> (...); NaN for one set.
 Tensor jackknife_error(const Tensor& without_each) {
@@ -83,7 +88,8 @@ ImportanceEstimates weighted_set_estimates(const Tensor& log_weight, const Tenso
   const double entropy = log_z - (moment.mean() / mass.mean()).item<double>();
   found.entropy = over_sets(entropy, error(log_z_rest - sums_without_each(moment) / rest), sets,
                             "weighted particles, jackknife");
-  const Tensor bounds = weights.log_scale + mass.log();
+  const Tensor bounds = log_weight.detach().to(at::kCPU, at::kDouble).logsumexp(1) -
+                        std::log(static_cast<double>(log_weight.size(1)));
   const double bound_error =
       sets < 2 ? std::nan("")
                : bounds.std(true).item<double>() / std::sqrt(static_cast<double>(sets));

@@ -105,7 +105,10 @@ HamiltonianMove hamiltonian_move(const LogDensity& target,
   move.state.particles = chosen.particles;
   move.state.log_density = chosen.log_density;
   move.state.score = chosen.score;
-  move.diverged = error > kDivergence;
+  // A wall, where the density is zero, is a place like any other.
+  const Tensor beyond = end.log_density == -std::numeric_limits<double>::infinity();
+  move.diverged = (error > kDivergence).logical_and(beyond.logical_not());
+  if (trouble.defined()) move.diverged = move.diverged.logical_or(trouble);
   move.divergent = move.diverged.sum().item<std::int64_t>();
   if (trouble.defined()) {
     move.lost = matters(trouble, path);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::int64_t kMostSteps = 500;
 constexpr double kDecrement = 1e-9;  // half the squared Newton decrement, in nats
+constexpr double kRounding =
+    1e-7;  // what may be left of it where rounding ends the climb, relative
 constexpr double kLeastDamping = 1e-4;
 constexpr double kMostDamping = 1e12;
 
@@ -62,22 +64,39 @@ NewtonStep newton_step(const Local& local, double damping) {
   return {step, 0.5 * local.gradient.dot(step).item<double>()};
 }
 
-LaplaceFit finish(const Tensor& mode, const Local& local, std::int64_t iterations) {
-  const Tensor lower = factor(local.curvature, 0.0);
-  if (!lower.defined()) {
+[[noreturn]] void throw_no_mode() {
+  throw NumericalFailure(
+      fmt::format("no mode was found in {} Newton steps: the density grows without end or very "
+                  "slowly, or its peak is not smooth; use another sampler, or start elsewhere with "
+                  "--initial-mean",
+                  kMostSteps));
+}
+
+// The fit at the mode next to x: one more Newton step squares what error there is.
+LaplaceFit finish(const LogDensity& target,
+                  const Tensor& x,
+                  const Local& local,
+                  std::int64_t iterations) {
+  const NewtonStep last = newton_step(local, 0.0);
+  if (!last.step.defined()) {
     throw NumericalFailure(
         "the curvature at the mode is not that of a peak (minus the Hessian is not positive "
         "definite), so that no Gaussian fits there; use another sampler, or start elsewhere with "
         "--initial-mean");
   }
+  if (!(last.decrement <= kRounding * (1 + std::abs(local.log_density)))) throw_no_mode();
+  const Tensor mode = x + last.step;
+  const Local there = look(target, mode);
+  const Tensor lower = factor(there.curvature, 0.0);
+  if (!lower.defined()) throw_no_mode();
   LaplaceFit fit;
   fit.mode = mode;
   // P = R Rᵀ; L = chol(P⁻¹) keeps the scale lower triangular.
   fit.scale = at::linalg_cholesky(at::cholesky_inverse(lower));
-  fit.log_density = local.log_density;
-  fit.log_z = local.log_density + 0.5 * static_cast<double>(mode.size(0)) * std::log(2 * M_PI) +
+  fit.log_density = there.log_density;
+  fit.log_z = there.log_density + 0.5 * static_cast<double>(mode.size(0)) * std::log(2 * M_PI) +
               fit.scale.diagonal().log().sum().item<double>();
-  fit.iterations = iterations;
+  fit.iterations = iterations + 1;
   return fit;
 }
 
@@ -100,9 +119,9 @@ LaplaceFit fit_laplace(const LogDensity& target, const Tensor& start) {
     // Damps until a step goes up by a share of what it promises; then trusts a little more again.
     for (;; damping = std::max(4 * damping, kLeastDamping)) {
       const NewtonStep newton = newton_step(local, damping);
-      if (damping == 0.0 && newton.step.defined() && newton.decrement <= kDecrement) {
-        const Tensor mode = x + newton.step;  // squares what error there is
-        return finish(mode, look(target, mode), iteration + 1);
+      // A damped step that promises nothing: a mode, a saddle, or a peak without a smooth top.
+      if (newton.step.defined() && newton.decrement <= kDecrement) {
+        return finish(target, x, local, iteration);
       }
       if (newton.step.defined()) {
         const Tensor candidate = x + newton.step;
@@ -113,13 +132,10 @@ LaplaceFit fit_laplace(const LogDensity& target, const Tensor& start) {
           break;
         }
       }
-      if (damping > kMostDamping) return finish(x, local, iteration);  // rounding ends the climb
+      if (damping > kMostDamping) return finish(target, x, local, iteration);  // rounding
     }
   }
-  throw NumericalFailure(
-      fmt::format("no mode was found in {} Newton steps: the density grows without end, or very "
-                  "slowly; use another sampler, or start elsewhere with --initial-mean",
-                  kMostSteps));
+  throw_no_mode();
 }
 
 Laplace::Laplace(const SamplerOptions& options) { options.validate(); }

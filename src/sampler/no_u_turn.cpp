@@ -212,7 +212,7 @@ bool Trajectories<Real>::arrive(std::int64_t chain,
   if (std::isnan(start_energy_[c]) && std::isfinite(energy)) start_energy_[c] = energy;
   const double log_ratio = start_energy_[c] - energy;
   if (!(log_ratio >= -kDivergence && log_ratio < kInfinity)) {
-    divergent_ += 1;
+    divergent_ += log_density == -kInfinity ? 0 : 1;  // a wall is a place like any other
     nonfinite_ += number ? 0 : 1;
     return false;
   }

@@ -185,6 +185,7 @@ void end_round(Memory& memory, const SamplerOptions& options) {
   if (moving > 1) {
     const Tensor after = memory.ladder.narrow(-1, 1, moving).contiguous();
     memory.log_step_size = interpolate(before, memory.log_step_size_mean, after);
+    memory.log_step_size_mean = memory.log_step_size;  // should the warm-up end here
     const Tensor shape = memory.inverse_mass.transpose(-1, -2).contiguous();  // (..., D, K-1)
     memory.inverse_mass = interpolate(before.unsqueeze(-2).expand_as(shape), shape.log(),
                                       after.unsqueeze(-2).expand_as(shape))

@@ -11,6 +11,7 @@
 #include "ergon/sampler/make_sampler.hpp"
 #include "ergon/sampler/moves.hpp"
 #include "ergon/sampler/parameters.hpp"
+#include "resampling.hpp"
 
 namespace ergon {
 namespace {
@@ -49,12 +50,6 @@ TraceRow from_numbers(const double* v) {
   row.divergent = static_cast<std::int64_t>(v[22]);
   row.evaluations = static_cast<std::int64_t>(v[23]);
   return row;
-}
-
-// log of the mean weight of all particles of all sets: an estimate of log Z at the end of the path.
-double log_mean_weight(const Tensor& log_weight) {
-  const Tensor flat = log_weight.to(at::kDouble).flatten();
-  return (flat.logsumexp(0) - std::log(static_cast<double>(flat.numel()))).item<double>();
 }
 
 Tensor trace_tensor(const std::vector<TraceRow>& trace) {
@@ -261,7 +256,8 @@ void Run::record(const Info& info) {
   row.alive = state.alive.defined() ? mean_or_none(state.alive) : 1.0;
   row.nonfinite = info.nonfinite;
   row.noninvertible = info.noninvertible;
-  if (state.log_weight.defined()) row.log_z = log_mean_weight(state.log_weight);
+  if (state.log_weight.defined())
+    row.log_z = log_mean_weight(state.log_weight.flatten()).item<double>();
   row.ess_share = mean_or_none(info.ess_share);
   row.inverse_temperature = mean_or_none(info.inverse_temperature);
   row.swap_acceptance = mean_or_none(info.swap_acceptance);

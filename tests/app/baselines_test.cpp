@@ -44,7 +44,9 @@ TEST(AppBaselines, WeightsAndReplicasEstimateLogZAndSayWhereItComesFrom) {
     if (std::string(source) == "weights") {
       EXPECT_LT(errors_off(result["entropy"], 3.41121), 5.0) << name;
       EXPECT_EQ(result["moments"]["of"], "target") << name;
-      EXPECT_LE(result["elbo"]["estimate"], result["log_z"]["estimate"]) << name;
+      EXPECT_LT(result["elbo"]["estimate"].get<double>(),
+                4 * result["elbo"]["standard_error"].get<double>())
+          << name;
     }
   }
 }
@@ -57,7 +59,7 @@ TEST(AppBaselines, ChainsHaveDiagnosticsMomentsWithErrorsAndAllTheirDraws) {
     const Json result = result_of(here, words);
     const Json& chains = result["chains"];
     EXPECT_EQ(chains["draws"], 100) << name;
-    EXPECT_GT(chains["tail_ess_min"], 1.0) << name;
+    EXPECT_GT(chains["tail_ess_min"], std::string(name) == "ula" ? 20.0 : 50.0) << name;
     EXPECT_LT(chains["r_hat_max"], 1.3) << name;
     EXPECT_EQ(result["moments"]["of"], "chains") << name;
     EXPECT_LT(std::abs(result["moments"]["mean"][0].get<double>() + 0.6871) /

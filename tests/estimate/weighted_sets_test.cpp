@@ -101,6 +101,19 @@ TEST(EstimateWeightedSets, ShiftingAllWeightsShiftsLogZAlone) {
   EXPECT_NEAR(shifted.log_z.standard_error, plain.log_z.standard_error, 1e-12);
 }
 
+TEST(EstimateWeightedSets, SetsFarApartKeepTheirDigits) {
+  Tensor log_weight = at::zeros({3, 2}, at::kDouble);
+  log_weight[0] += 900;
+  log_weight[1] += 1;
+  const auto found = weighted_set_estimates(log_weight, at::zeros({3, 2}, at::kDouble));
+  EXPECT_NEAR(found.elbo.value, 901.0 / 3, 1e-9);
+  EXPECT_NEAR(found.log_z.value, 900 - std::log(3.0), 1e-9);
+  log_weight[0] -= 860;  // 40 nats: the others are below the first one's rounding
+  const auto near = weighted_set_estimates(log_weight, at::zeros({3, 2}, at::kDouble));
+  EXPECT_TRUE(std::isfinite(near.log_z.standard_error));
+  EXPECT_GT(near.log_z.standard_error, 10.0);  // it hangs on one set
+}
+
 TEST(EstimateWeightedSets, OneSetHasNoErrorAndBadInputIsRefused) {
   const Sets sets = sets_of(1, 50, 5);
   const auto single = weighted_set_estimates(sets.log_weight, sets.log_density);

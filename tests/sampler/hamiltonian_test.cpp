@@ -160,7 +160,7 @@ TEST(SamplerHamiltonian, PlacesWithoutADensityAreRejectedAndCountedOnlyIfNoNumbe
     const Dynamics dynamics = dynamics_of(50.0, at::ones({2}, at::kDouble), 1);
     const HamiltonianMove move = hamiltonian_move(target, {}, state, dynamics, generator);
     EXPECT_EQ(move.nonfinite, std::isnan(outside) ? 100 : 0);
-    EXPECT_EQ(move.divergent, 100);
+    EXPECT_EQ(move.divergent, std::isnan(outside) ? 100 : 0);
     EXPECT_TRUE(move.state.particles.equal(state.particles));
     EXPECT_EQ(move.acceptance.max().item<double>(), 0.0);
   }

@@ -67,6 +67,9 @@ TEST(SamplerLaplace, SaysWhyThereIsNoGaussian) {
   };
   EXPECT_THAT(message(Slope(), at::zeros({1}, at::kDouble)), HasSubstr("mode"));
   EXPECT_THAT(message(Gumbel(), at::tensor({1000.0}, at::kDouble)), HasSubstr("not finite"));
+  // Between two wells: a stationary point that is no peak.
+  EXPECT_THAT(message(*named_target("double-well", 2), at::zeros({2}, at::kDouble)),
+              HasSubstr("not that of a peak"));
   EXPECT_THROW(fit_laplace(Gumbel(), at::zeros({2}, at::kDouble)), InvalidInput);
 }
 

@@ -41,10 +41,11 @@ struct TemperingOptions {
   double conditional_ess = 0.9;      ///< adaptive: share of the particles that the conditional
                                      ///< effective sample size keeps from one β to the next (Zhou,
                                      ///< Johansen and Aston 2016), (0, 1)
-  double resample_below = 0.5;  ///< smc: resample (systematic) when the effective sample size of
-                                ///< the weights falls below this share of the particles, (0, 1]
-  std::int64_t moves = 1;       ///< ais, smc: moves at every β; parallel-tempering: between swaps
-  std::int64_t replicas = 8;    ///< parallel-tempering: number of β, 0 and 1 among them, >= 2
+  double resample_below =
+      0.5;  ///< smc, and the pilot of ais: resample (systematic) when the effective sample size of
+            ///< the weights falls below this share of the particles, (0, 1]
+  std::int64_t moves = 1;     ///< ais, smc: moves at every β; parallel-tempering: between swaps
+  std::int64_t replicas = 8;  ///< parallel-tempering: number of β, 0 and 1 among them, >= 2
 };
 
 // clang-format off

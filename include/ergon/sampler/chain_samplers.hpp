@@ -8,8 +8,8 @@
 /// own. Until end_warmup a step learns from the chains of its set: under the rule `adapted` the
 /// step size, by dual averaging on their mean acceptance; with a diagonal mass (any rule) M⁻¹,
 /// their variances pooled over windows of growing length. Under the rule `fixed` ε is
-/// step-size-value times its schedule, with the mass as unit. After end_warmup a step leaves p
-/// invariant (Ula: to first order in h).
+/// step-size-value, for ula times its schedule, with the mass as unit. After end_warmup a step
+/// leaves p invariant (Ula: to first order in h).
 ///
 /// Steps take no graph. An adapted ε starts with a search by factors of 2 for a median acceptance
 /// of 0.9, at the first step and after the first mass: a few gradients per particle more there, one
