@@ -25,7 +25,6 @@ SamplerOptions chain_preset(SamplerKind kind) {
     options.chain.mass = MassMatrix::kIdentity;
   }
   if (kind == SamplerKind::kMala) options.chain.target_acceptance = 0.574;
-  if (kind == SamplerKind::kNuts) options.chain.target_acceptance = 0.65;
   if (kind == SamplerKind::kParallelTempering) {
     options.sets = 4;
     options.particles = 8;
