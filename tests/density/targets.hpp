@@ -1,10 +1,14 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,10 +26,22 @@ struct TargetCase {
 
 inline void PrintTo(const TargetCase& target, std::ostream* out) { *out << target.label; }
 
-/// Path of a new file in the tests' temporary folder that holds `text`.
+/// Removes what it was told of when the program ends.
+struct FilesToRemove {
+  std::set<std::string> paths;
+  ~FilesToRemove() {
+    for (const std::string& path : paths) std::remove(path.c_str());
+  }
+};
+
+/// Path of a new file in the tests' temporary folder that holds `text`, this process's own: others
+/// make the same cases at the same time.
 inline std::string text_file(const std::string& name, const std::string& text) {
-  const std::string path = ::testing::TempDir() + "ergon_density_" + name;
+  static FilesToRemove files;
+  const std::string path =
+      fmt::format("{}ergon_density_{}_{}", ::testing::TempDir(), getpid(), name);
   std::ofstream(path) << text;
+  files.paths.insert(path);
   return path;
 }
 
