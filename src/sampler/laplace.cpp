@@ -108,8 +108,7 @@ LaplaceFit fit_laplace(const LogDensity& target, const Tensor& start) {
           "the search for a mode starts at one point of {} coordinates", target.dim());
   Tensor x = start.to(at::kDouble).clone();
   double damping = 0.0;
-  double best = value(target, x);
-  if (!std::isfinite(best)) {
+  if (!std::isfinite(value(target, x))) {
     throw NumericalFailure(
         "the log-density is not finite where the search for a mode starts; move --initial-mean to "
         "where it is");
