@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "option_json.hpp"
+#include "ergon/core/option_json.hpp"
 
 /// Tables made of many `ergon sample` runs, the cells, each in a folder of its own: finished ones
 /// are not computed again, interrupted ones go on.

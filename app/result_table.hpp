@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "option_json.hpp"
+#include "ergon/core/option_json.hpp"
 
 namespace ergon::app {
 

@@ -7,7 +7,7 @@
 #include "ergon/learn/options.hpp"
 #include "ergon/sampler/flow_options.hpp"
 #include "ergon/sampler/options.hpp"
-#include "option_json.hpp"
+#include "ergon/core/option_json.hpp"
 
 namespace ergon::app {
 

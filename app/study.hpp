@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cells.hpp"
-#include "option_json.hpp"
+#include "ergon/core/option_json.hpp"
 
 /// Studies: the tables of docs/studies. Every number in one comes from ordinary `ergon sample`
 /// runs, the cells, each in a folder of its own; finished ones are not computed again.

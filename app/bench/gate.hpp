@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "option_json.hpp"
+#include "ergon/core/option_json.hpp"
 
 /// The sanity gate: a lower bound on log Z must not exceed the reference, nor an upper bound fall
 /// below it, by more than their errors explain. A benchmark that finds this has a defect, in a

@@ -70,21 +70,6 @@ void require_fit_options_apply(const SamplerOptions& sampler, const FitOptions& 
 
 }  // namespace
 
-const std::vector<std::string>& fit_columns() {
-  static const std::vector<std::string> columns = {"iteration", "objective", "gradient_norm",
-                                                   "learning_rate", "held_out"};
-  return columns;
-}
-
-std::vector<double> to_numbers(const FitRow& row) {
-  return {static_cast<double>(row.iteration), row.objective, row.gradient_norm, row.learning_rate,
-          row.held_out};
-}
-
-FitRow fit_row_from_numbers(const double* numbers) {
-  return {static_cast<std::int64_t>(numbers[0]), numbers[1], numbers[2], numbers[3], numbers[4]};
-}
-
 struct ReverseKlFit::Implementation {
   const LogDensity& target;
   SamplerOptions sampler_options;

@@ -9,7 +9,7 @@
 
 /// Options to JSON and back through the visit_*_fields functions: keys are the words of the command
 /// line.
-namespace ergon::app {
+namespace ergon {
 
 /// Insertion-ordered, so that files read in the order in which they were thought.
 using Json = nlohmann::ordered_json;
@@ -71,4 +71,4 @@ class JsonReader {
   std::string context_;
 };
 
-}  // namespace ergon::app
+}  // namespace ergon
