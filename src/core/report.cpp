@@ -120,6 +120,10 @@ Report& Report::animation(std::string_view gif, std::string_view caption) {
   return image("image/gif", gif, caption);
 }
 
+Report& Report::photograph(std::string_view png, std::string_view caption) {
+  return image("image/png", png, caption);
+}
+
 std::string Report::html() const {
   const std::string title = escape_markup(title_);
   std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";

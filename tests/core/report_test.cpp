@@ -55,10 +55,15 @@ TEST(CoreReport, TextIsEscapedEverywhere) {
 TEST(CoreReport, PicturesAreInsideThePage) {
   const std::string svg =
       "<svg xmlns=\"http://www.w3.org/2000/svg\"><circle id=\"gpDot\" r=\"1\"/></svg>";
-  const std::string page =
-      Report("r").figure(svg, "one").figure(svg, "two").animation("GIF89a", "three").html();
+  const std::string page = Report("r")
+                               .figure(svg, "one")
+                               .figure(svg, "two")
+                               .animation("GIF89a", "three")
+                               .photograph("\x89PNG", "four")
+                               .html();
   EXPECT_THAT(page, HasSubstr("src=\"data:image/svg+xml;base64,PHN2ZyB4bWxucz0i"));
   EXPECT_THAT(page, HasSubstr("src=\"data:image/gif;base64,R0lGODlh\""));
+  EXPECT_THAT(page, HasSubstr("src=\"data:image/png;base64,iVBORw==\""));
   EXPECT_THAT(page, HasSubstr("alt=\"one\""));
   EXPECT_THAT(page, Not(HasSubstr("gpDot"))) << "ids of two pictures would clash";
 }

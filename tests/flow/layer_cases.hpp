@@ -23,6 +23,9 @@ struct LayerCase {
 /// identity.
 void perturb_parameters(const FlowLayer& layer, double stddev, Seed seed);
 
+/// Gives every parameter another element type: networks are float64 when they are made.
+void set_parameter_type(const FlowLayer& layer, at::ScalarType type);
+
 /// All cases, and those of every part.
 std::vector<LayerCase> layer_cases();
 std::vector<LayerCase> coupling_cases();

@@ -30,6 +30,8 @@ class Report {
   Report& figure(std::string_view svg, std::string_view caption);
   /// An animation: the bytes of a GIF (render_gif).
   Report& animation(std::string_view gif, std::string_view caption);
+  /// A picture of pixels: the bytes of a PNG (encode_png).
+  Report& photograph(std::string_view png, std::string_view caption);
 
   /// The page.
   std::string html() const;

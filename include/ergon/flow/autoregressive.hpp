@@ -15,9 +15,12 @@ namespace ergon {
 /// coordinate, is the layer of a masked autoregressive flow (Papamakarios, Pavlakou, Murray 2017).
 ///
 /// Without a graph the coordinate-by-coordinate map costs the operations of one pass, since a
-/// hidden unit is computed once, when the last coordinate it sees is known; with a graph it is D
-/// passes. The force of `carry_forward` solves the triangular system Jᵀ G' = G - ∇log|det J| by the
-/// same order, backwards.
+/// hidden unit is computed once, when the last coordinate it sees is known. With a graph come three
+/// passes that attach derivatives to its result (implicit differentiation), and every derivative
+/// solves triangular systems. `inverse` is twice differentiable, the points of `carry_inverse`
+/// once; differentiating them more often throws InvalidInput. The force of `carry_forward` solves
+/// Jᵀ G' = G - ∇log|det J| coordinate by coordinate, from the last to the first. In a trace the
+/// inverse is D passes.
 class Autoregressive final : public FlowLayer {
  public:
   /// network: D coordinates to K numbers each. Throws InvalidInput: sizes that do not fit.

@@ -12,6 +12,8 @@ class Composition final : public FlowLayer {
  public:
   /// Throws InvalidInput: no layer, dimensions or contexts that differ.
   explicit Composition(std::vector<std::unique_ptr<FlowLayer>> layers);
+  using FlowLayer::forward;
+  using FlowLayer::inverse;
   std::int64_t dim() const override;
   std::int64_t context_dim() const override;
   Mapped forward(const Tensor& x, const Tensor& context) const override;
@@ -30,6 +32,8 @@ class Composition final : public FlowLayer {
 class Inverse final : public FlowLayer {
  public:
   explicit Inverse(std::unique_ptr<FlowLayer> layer);
+  using FlowLayer::forward;
+  using FlowLayer::inverse;
   std::int64_t dim() const override { return layer_->dim(); }
   std::int64_t context_dim() const override { return layer_->context_dim(); }
   Mapped forward(const Tensor& x, const Tensor& context) const override {

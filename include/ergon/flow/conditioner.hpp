@@ -40,7 +40,9 @@ struct ConditionerShape {
 };
 
 /// A fully connected network: hidden layers with an activation, a linear last layer of zeros.
-/// Weights uniform with variance 1/fan_in. Context and input enter side by side.
+/// Weights and biases of hidden layers uniform with variance 1/fan_in, float64 until their handles
+/// are given another type. Context and input enter side by side. Throws InvalidInput: sizes
+/// below 1.
 std::unique_ptr<Conditioner> fully_connected(const ConditionerShape& shape,
                                              const NetworkOptions& options,
                                              Generator generator);

@@ -20,6 +20,8 @@ class Coupling final : public FlowLayer {
            std::unique_ptr<Transformer> transformer,
            std::unique_ptr<Conditioner> conditioner);
 
+  using FlowLayer::forward;
+  using FlowLayer::inverse;
   std::int64_t dim() const override;
   std::int64_t context_dim() const override;
   Mapped forward(const Tensor& x, const Tensor& context) const override;

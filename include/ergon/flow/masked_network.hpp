@@ -10,10 +10,14 @@ namespace ergon {
 
 /// A network from D coordinates to K numbers for each, of which those of coordinate i depend on the
 /// coordinates before i alone (Germain, Gregor, Murray, Larochelle 2015, "MADE"). Hidden units are
-/// sorted by the number of coordinates they see, so that what a coordinate adds is a slice.
+/// sorted by their degree, the number of coordinates they see, so that what a coordinate adds is a
+/// slice. Degrees are spread evenly over 1 … D-1, and over 0 … D-1 where there is a context, which
+/// all units see: those of degree 0 see nothing else. Weights of a unit are uniform with variance
+/// 1/(its inputs) before training, the last layer's zero.
 class MaskedNetwork final : public Conditioner {
  public:
-  /// output: (..., n, D · K), coordinate by coordinate. Throws InvalidInput: sizes below 1.
+  /// output: (..., n, D · K), coordinate by coordinate. Throws InvalidInput: sizes below 1, a
+  /// context_dim below 0.
   MaskedNetwork(std::int64_t dim,
                 std::int64_t outputs_per_coordinate,
                 std::int64_t context_dim,
@@ -29,7 +33,7 @@ class MaskedNetwork final : public Conditioner {
   NamedTensors parameters() const override;
 
   /// The network's outputs one coordinate after the other, without a graph, at the cost of one
-  /// pass in all.
+  /// pass in all. `outputs` and `set` alternate; other orders throw BrokenPromise.
   class Forwards {
    public:
     virtual ~Forwards() = default;
@@ -42,7 +46,7 @@ class MaskedNetwork final : public Conditioner {
   std::unique_ptr<Forwards> forwards(const Tensor& like, const Tensor& context) const;
 
   /// The vector-Jacobian product one coordinate after the other, from the last to the first,
-  /// without a graph, at the cost of one pass in all.
+  /// without a graph, at the cost of one pass in all. `input` and `set` alternate.
   class Backwards {
    public:
     virtual ~Backwards() = default;
@@ -52,6 +56,19 @@ class MaskedNetwork final : public Conditioner {
     virtual Tensor input(std::int64_t i) = 0;
   };
   std::unique_ptr<Backwards> backwards(const Conditioned& at) const;
+
+  /// The derivative ∂output/∂input at an evaluation, without a graph. The network may go; weights
+  /// that changed in place since are InvalidInput.
+  class Linearised {
+   public:
+    virtual ~Linearised() = default;
+    /// Its transpose, applied as Backwards says.
+    virtual std::unique_ptr<Backwards> backwards() const = 0;
+    /// Itself, applied as Forwards says: `set` takes a tangent's coordinates, `outputs` gives those
+    /// of its image.
+    virtual std::unique_ptr<Forwards> tangents() const = 0;
+  };
+  std::shared_ptr<const Linearised> linearised(const Conditioned& at) const;
 
  private:
   struct Implementation;

@@ -13,7 +13,8 @@
 namespace ergon {
 
 /// q(x) = N(z; 0, I) |det ∇T(z)|⁻¹ at x = T(z): the standard normal pushed through a flow's layers.
-/// A conditional flow is a distribution once a context is bound to it (`given`).
+/// A conditional flow is a distribution once a context is bound to it (`given`). Points of another
+/// type than the parameters are converted on the way in, and results on the way out.
 class NormalizingFlow final : public Distribution {
  public:
   /// The flow that the options describe, at its start: the layers with networks are the identity.
@@ -23,12 +24,14 @@ class NormalizingFlow final : public Distribution {
                   std::int64_t dim,
                   at::ScalarType type,
                   Generator generator);
-  /// Layers of one's own; cannot be saved, can be exported.
+  /// Layers of one's own; cannot be saved, can be exported. Its type is that of their parameters,
+  /// float64 if there are none.
   explicit NormalizingFlow(std::shared_ptr<FlowLayer> layers);
 
   std::int64_t dim() const override;
   /// log q(x), (..., n, D) -> (..., n). Throws InvalidInput: a conditional flow without a context.
   Tensor log_prob(const Tensor& x) const override;
+  /// Without a graph; push_forward of base_draws has one.
   Draws sample_with_log_prob(std::int64_t count, Generator generator) const override;
   /// x = T(z) with log q(x), differentiable in z and the parameters: (..., n, D).
   Draws push_forward(const Tensor& z) const;
@@ -59,16 +62,22 @@ class NormalizingFlow final : public Distribution {
   void start_from_data(const Tensor& y);
 
   /// NPZ of the parameters, with the options as JSON text in the member "options" (uint8). Loading
-  /// restores the same bits. Throws InvalidInput naming the path: cannot be written; missing,
-  /// damaged, or no flow.
+  /// restores the same bits. A bound context is left out. Throws InvalidInput naming the path:
+  /// layers of one's own, cannot be written; missing, damaged, or no flow.
   void save(const std::string& path) const;
   static NormalizingFlow load(const std::string& path);
 
  private:
+  NormalizingFlow(const NormalizingFlowOptions& options,
+                  std::int64_t dim,
+                  at::ScalarType type,
+                  Seed seed);
+
   std::shared_ptr<const NormalizingFlowOptions> options_;
   std::shared_ptr<FlowLayer> layers_;
   Tensor context_;
   at::ScalarType type_;
+  Seed seed_;  ///< of what is random in the layers and is no parameter
 };
 
 /// Writes a TorchScript file that Python's torch.jit.load and C++ read: `forward(x)`: log q(x), (n,

@@ -13,6 +13,13 @@ struct Transformed {
   Tensor log_derivative;  ///< (..., d)  log f'(x) of the map that led there
 };
 
+/// Coordinates after a monotone map, with what carrying a force along needs.
+struct CarriedCoordinates {
+  Transformed mapped;  ///< with the graph that forward or inverse would give
+  Tensor force;        ///< (..., d)     (G - ∂ log g'/∂x) / g', without a graph
+  Tensor theta;        ///< (..., d, K)  pull_back(x, θ, force, 1), without a graph
+};
+
 /// An increasing map f(x; θ) of the line onto itself with K numbers θ per coordinate, which a
 /// conditioner computes: what coupling and autoregressive layers are made of. At θ = 0 it is the
 /// identity. Shapes: x (..., d), θ (..., d, K).
@@ -38,6 +45,12 @@ class Transformer {
                            const Tensor& a,
                            double b,
                            Direction direction) const = 0;
+  /// g(x; θ) with forces G (..., d) at x carried along. Default: by forward or inverse, slope and
+  /// pull_back.
+  virtual CarriedCoordinates carry(const Tensor& x,
+                                   const Tensor& theta,
+                                   const Tensor& force,
+                                   Direction direction) const;
 };
 
 /// f(x) = x + θ: K = 1, volume preserving (Dinh, Krueger, Bengio 2014, NICE).
