@@ -77,7 +77,10 @@ const std::map<std::string, Factory>& factories() {
       {"brownian", [](const TargetOptions&) { return std::make_unique<Brownian>(); }},
       {"seeds", [](const TargetOptions&) { return std::make_unique<Seeds>(); }},
       {"mixture-student-t", make_student_t_mixture},
-      {"mixture-64", [](const TargetOptions&) { return std::make_unique<HypercubeMixture>(); }},
+      {"mixture-64",
+       [](const TargetOptions& options) {
+         return std::make_unique<HypercubeMixture>(options.dim.value_or(6));
+       }},
       {"challenging-mixture", make_challenging_mixture},
       {"planar-robot", make_planar_robot},
       {"dw4", make_particle_system},

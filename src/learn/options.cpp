@@ -21,4 +21,15 @@ void FitOptions::validate() const {
   require(evaluate_every >= 1, "--fit-evaluate-every must be at least 1, got {}", evaluate_every);
 }
 
+FitOptions fit_preset(SamplerKind kind) {
+  FitOptions options;
+  if (kind != SamplerKind::kFlow) return options;
+  options.iterations = 2000;
+  options.learning_rate = 1e-3;
+  options.final_learning_rate = 1e-5;
+  options.draws = 500;
+  options.evaluate_every = 50;
+  return options;
+}
+
 }  // namespace ergon

@@ -55,8 +55,9 @@ void from_bytes(const Tensor& bytes, torch::optim::Adam& optimizer) {
 
 // What the sampler cannot use is refused, not ignored.
 void require_fit_options_apply(const SamplerOptions& sampler, const FitOptions& fit) {
-  require(can_be_fitted(sampler.kind),
-          "{} tracks no density, so there is nothing to fit: use --sampler stein-flow, met-svgd or "
+  require(is_stein(sampler.kind) && can_be_fitted(sampler.kind),
+          "{} is no Stein sampler that tracks its density, so there is nothing to fit here: use "
+          "--sampler stein-flow, met-svgd or "
           "p-svgd, or leave --fit out",
           to_name(sampler.kind));
   const bool flow = sampler.kind == SamplerKind::kSteinFlow;

@@ -146,6 +146,7 @@ inline std::vector<TargetCase> all_targets() {
       target_case("mixture_student_t_file", "mixture-student-t",
                   [](Options& o) { o.means_file = text_file("locations.csv", "0,1,2\n-3,0,4\n"); }),
       target_case("mixture_64", "mixture-64", plain),
+      target_case("mixture_64_2d", "mixture-64", [](Options& o) { o.dim = 2; }),
       target_case("challenging_mixture", "challenging-mixture", plain),
       target_case("planar_robot", "planar-robot", plain),
       target_case("planar_robot_4", "planar-robot", [](Options& o) { o.goals = 4; }),

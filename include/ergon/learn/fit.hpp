@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ struct FitRow {
   double gradient_norm = 0.0;  ///< before the cut
   double learning_rate = 0.0;
   double held_out = 0.0;  ///< objective on held-out draws or data; NaN between evaluations
+  double held_out_ess = std::numeric_limits<double>::quiet_NaN();  ///< 1 / mean((w / mean(w))²) of
+                                                                   ///< the weights p̄/q of held-out
+                                                                   ///< draws; NaN where there are
+                                                                   ///< none
 };
 
 /// The columns of a fit's trace for CSV and checkpoints, in the order of FitRow's fields.
