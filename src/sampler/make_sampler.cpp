@@ -1,5 +1,7 @@
 #include "ergon/sampler/make_sampler.hpp"
 
+#include <utility>
+
 #include "ergon/core/errors.hpp"
 #include "ergon/sampler/annealing.hpp"
 #include "ergon/sampler/chain_samplers.hpp"
@@ -7,11 +9,16 @@
 #include "ergon/sampler/parallel_tempering.hpp"
 #include "ergon/sampler/stein_mh.hpp"
 #include "ergon/sampler/stein_samplers.hpp"
+#include "ergon/sampler/transport.hpp"
 
 namespace ergon {
 
 std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
-                                      const NamedTensors& parameters) {
+                                      const NamedTensors& parameters,
+                                      std::shared_ptr<const Bijection> map) {
+  require(map == nullptr || options.kind == SamplerKind::kFlow,
+          "--sampler {} moves its particles by a rule of its own, and takes no map",
+          to_name(options.kind));
   switch (options.kind) {
     case SamplerKind::kSvgd:
       return std::make_unique<Svgd>(options);
@@ -23,6 +30,8 @@ std::unique_ptr<Sampler> make_sampler(const SamplerOptions& options,
       return std::make_unique<SteinMh>(options);
     case SamplerKind::kLaplace:
       return std::make_unique<Laplace>(options);
+    case SamplerKind::kFlow:
+      return std::make_unique<Transport>(options, std::move(map));
     case SamplerKind::kUla:
       return std::make_unique<Ula>(options);
     case SamplerKind::kMala:

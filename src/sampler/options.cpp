@@ -237,6 +237,9 @@ void validate_stein_flow(const SamplerOptions& options) {
 
 bool takes_option(SamplerKind kind, std::string_view name) {
   using Kind = SamplerKind;
+  if (kind == Kind::kFlow) {
+    return is_any(name, {"particles", "sets", "precision", "initial-mean", "initial-stddev"});
+  }
   if (starts_with_any(name, {"particles", "sets", "precision", "initial", "precondition"})) {
     return name != "initial-fitting" || is_stein(kind);
   }
@@ -264,7 +267,7 @@ bool takes_option(SamplerKind kind, std::string_view name) {
 void SamplerOptions::validate() const {
   require_own_options(*this);
   if (is_stein(kind) && !tracks_density(kind)) validate_without_density(*this);
-  if (!is_stein(kind) && kind != SamplerKind::kLaplace) {
+  if (!is_stein(kind) && !draws_independently(kind)) {
     validate_dynamics(*this);
     refuse_idle(*this);
   }

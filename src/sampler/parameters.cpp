@@ -119,7 +119,9 @@ NamedTensors starting_parameters(const SamplerOptions& options, std::int64_t dim
   NamedTensors parameters;
   const auto initial =
       InitialDistribution::from_options(options.initial, dim, seed.child("initial"));
-  if (options.precondition == Precondition::kNone) {
+  if (options.kind == SamplerKind::kFlow) {
+    add_precondition(parameters, options, initial);  // a flow starts from N(0, I)
+  } else if (options.precondition == Precondition::kNone) {
     parameters.emplace_back("initial.mean", initial.mean());
     parameters.emplace_back("initial.log_stddev", initial.log_stddev());
   } else if (options.precondition == Precondition::kLaplace) {

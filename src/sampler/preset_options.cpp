@@ -52,6 +52,13 @@ SamplerOptions laplace_preset() {
   return options;
 }
 
+SamplerOptions flow_preset() {
+  SamplerOptions options = plain_preset(SamplerKind::kFlow);
+  options.particles = 8000;
+  options.steps.steps = 1;
+  return options;
+}
+
 }  // namespace
 
 SamplerOptions sampler_preset(SamplerKind kind) {
@@ -60,6 +67,8 @@ SamplerOptions sampler_preset(SamplerKind kind) {
   switch (kind) {
     case SamplerKind::kLaplace:
       return laplace_preset();
+    case SamplerKind::kFlow:
+      return flow_preset();
     case SamplerKind::kUla:
     case SamplerKind::kMala:
     case SamplerKind::kHmc:
@@ -133,6 +142,10 @@ const std::vector<SamplerDescription>& sampler_catalogue() {
       {SamplerKind::kLaplace,
        "Gaussian at the mode with the curvature there; its draws carry importance weights",
        "Tierney and Kadane, JASA 1986"},
+      {SamplerKind::kFlow,
+       "normalizing flow fitted by reverse KL with path gradients; its independent draws carry "
+       "importance weights",
+       "Rezende and Mohamed, ICML 2015; Vaitl et al., ICLR 2024"},
       {SamplerKind::kUla, "unadjusted Langevin: biased by its step size, never rejects",
        "Roberts and Tweedie, Bernoulli 1996"},
       {SamplerKind::kMala, "Metropolis-adjusted Langevin", "Roberts and Tweedie, Bernoulli 1996"},
@@ -243,6 +256,7 @@ ERGON_NAMES(SamplerKind) = {
     {SamplerKind::kSteinFlow, "stein-flow", "MET-SVGD as a normalizing flow with an exact density"},
     {SamplerKind::kSteinMh, "stein-mh", "exact Metropolis-Hastings with Stein moves"},
     {SamplerKind::kLaplace, "laplace", "Gaussian at the mode, with importance weights"},
+    {SamplerKind::kFlow, "flow", "normalizing flow, with importance weights"},
     {SamplerKind::kUla, "ula", "unadjusted Langevin"},
     {SamplerKind::kMala, "mala", "Metropolis-adjusted Langevin"},
     {SamplerKind::kHmc, "hmc", "Hamiltonian Monte Carlo"},

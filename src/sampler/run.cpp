@@ -23,35 +23,6 @@ double mean_or_none(const Tensor& values) {
                           : TraceRow::kNone;
 }
 
-TraceRow from_numbers(const double* v) {
-  TraceRow row;
-  row.step = static_cast<std::int64_t>(v[0]);
-  row.entropy = v[1];
-  row.elbo = v[2];
-  row.log_density = v[3];
-  row.stein_residual = v[4];
-  row.step_size = v[5];
-  row.step_bound = v[6];
-  row.bandwidth = v[7];
-  row.velocity_norm = v[8];
-  row.acceptance = v[9];
-  row.acceptance_forward = v[10];
-  row.acceptance_inverse = v[11];
-  row.acceptance_refresh = v[12];
-  row.swap_share = v[13];
-  row.alive = v[14];
-  row.nonfinite = static_cast<std::int64_t>(v[15]);
-  row.noninvertible = static_cast<std::int64_t>(v[16]);
-  row.log_z = v[17];
-  row.ess_share = v[18];
-  row.inverse_temperature = v[19];
-  row.swap_acceptance = v[20];
-  row.tree_depth = v[21];
-  row.divergent = static_cast<std::int64_t>(v[22]);
-  row.evaluations = static_cast<std::int64_t>(v[23]);
-  return row;
-}
-
 Tensor trace_tensor(const std::vector<TraceRow>& trace) {
   std::vector<double> numbers;
   for (const TraceRow& row : trace) {
@@ -89,61 +60,6 @@ const std::vector<EnumName<RunStatus>>& EnumNames<RunStatus>::all() {
   return names;
 }
 
-const std::vector<std::string>& trace_columns() {
-  static const std::vector<std::string> columns = {"step",
-                                                   "entropy",
-                                                   "elbo",
-                                                   "log_density",
-                                                   "stein_residual",
-                                                   "step_size",
-                                                   "step_bound",
-                                                   "bandwidth",
-                                                   "velocity_norm",
-                                                   "acceptance",
-                                                   "acceptance_forward",
-                                                   "acceptance_inverse",
-                                                   "acceptance_refresh",
-                                                   "swap_share",
-                                                   "alive",
-                                                   "nonfinite",
-                                                   "noninvertible",
-                                                   "log_z",
-                                                   "ess_share",
-                                                   "inverse_temperature",
-                                                   "swap_acceptance",
-                                                   "tree_depth",
-                                                   "divergent",
-                                                   "evaluations"};
-  return columns;
-}
-
-std::vector<double> to_numbers(const TraceRow& row) {
-  return {static_cast<double>(row.step),
-          row.entropy,
-          row.elbo,
-          row.log_density,
-          row.stein_residual,
-          row.step_size,
-          row.step_bound,
-          row.bandwidth,
-          row.velocity_norm,
-          row.acceptance,
-          row.acceptance_forward,
-          row.acceptance_inverse,
-          row.acceptance_refresh,
-          row.swap_share,
-          row.alive,
-          static_cast<double>(row.nonfinite),
-          static_cast<double>(row.noninvertible),
-          row.log_z,
-          row.ess_share,
-          row.inverse_temperature,
-          row.swap_acceptance,
-          row.tree_depth,
-          static_cast<double>(row.divergent),
-          static_cast<double>(row.evaluations)};
-}
-
 Run::Run(const LogDensity& target,
          const SamplerOptions& options,
          NamedTensors parameters,
@@ -153,15 +69,28 @@ Run::Run(const LogDensity& target,
       options_(options),
       seed_(seed),
       keep_(keep) {
+  begin(parameters, nullptr);
+}
+
+Run::Run(const LogDensity& target,
+         const SamplerOptions& options,
+         std::shared_ptr<const Bijection> map,
+         NamedTensors parameters,
+         Seed seed)
+    : target_(std::make_unique<CountingDensity>(target)), options_(options), seed_(seed) {
+  begin(parameters, std::move(map));
+}
+
+void Run::begin(const NamedTensors& parameters, std::shared_ptr<const Bijection> map) {
   options_.validate();
   require(!keep_.flow_safety || makes_maps(options_.kind),
           "the steps of {} are no maps: they cannot be recorded as a flow", to_name(options_.kind));
   const at::NoGradGuard no_grad;
   for (const auto& [name, tensor] :
-       check_parameters(options_, target.dim(), parameters, "sampler parameters")) {
+       check_parameters(options_, target_->dim(), parameters, "sampler parameters")) {
     parameters_.emplace_back(name, tensor.detach().clone());  // restore writes into them
   }
-  sampler_ = make_sampler(options_, parameters_);
+  sampler_ = make_sampler(options_, parameters_, std::move(map));
   initial_ = InitialDistribution::from_parameters(parameters_);
   affine_ = precondition_map(parameters_);
   if (affine_) whitened_ = std::make_unique<AffineDensity>(*target_, *affine_);
@@ -401,7 +330,7 @@ void Run::restore(const NamedTensors& saved, const std::string& context) {
   target_->set_counts({counter(6), counter(7), counter(8)});
   trace_.clear();
   for (std::int64_t row = 0; row < rows.size(0); ++row) {
-    trace_.push_back(from_numbers(rows.data_ptr<double>() + row * columns));
+    trace_.push_back(trace_row_from_numbers(rows.data_ptr<double>() + row * columns));
   }
 }
 

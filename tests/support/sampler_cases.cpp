@@ -1,5 +1,11 @@
 #include "support/sampler_cases.hpp"
 
+#include <ATen/ATen.h>
+
+#include <utility>
+
+#include "ergon/density/affine.hpp"
+
 namespace ergon::testing {
 namespace {
 
@@ -7,9 +13,15 @@ SamplerOptions small(SamplerKind kind) {
   SamplerOptions options = sampler_preset(kind);
   options.particles = 12;
   options.sets = 2;
-  if (kind != SamplerKind::kLaplace) options.steps.steps = 4;
+  if (!draws_independently(kind)) options.steps.steps = 4;
   if (kind == SamplerKind::kSmc) options.steps.steps = 400;
   options.initial.stddev = 1.5;
+  return options;
+}
+
+SamplerOptions in_single(SamplerKind kind) {
+  SamplerOptions options = small(kind);
+  options.precision = Precision::kSingle;
   return options;
 }
 
@@ -102,10 +114,9 @@ void add_dynamics(std::vector<SamplerCase>& cases) {
       options.chain.mass = entry.value;
       cases.push_back({fmt::format("{}-mass={}", to_name(kind), entry.name), options});
     }
-    SamplerOptions single = small(kind);
-    single.precision = Precision::kSingle;
-    cases.push_back({fmt::format("{}-precision=single", to_name(kind)), single});
+    cases.push_back({fmt::format("{}-precision=single", to_name(kind)), in_single(kind)});
   }
+  cases.push_back({"flow-precision=single", in_single(SamplerKind::kFlow)});
   for (const auto& entry : EnumNames<PathLength>::all()) {
     SamplerOptions options = small(SamplerKind::kHmc);
     options.chain.path_length = entry.value;
@@ -127,6 +138,22 @@ std::vector<SamplerCase> sampler_presets() {
     cases.push_back({std::string(entry.name), small(entry.value)});
   }
   return cases;
+}
+
+std::shared_ptr<const Bijection> map_of(const SamplerOptions& options, std::int64_t dim) {
+  if (options.kind != SamplerKind::kFlow) return nullptr;
+  const auto type = options.precision == Precision::kDouble ? at::kDouble : at::kFloat;
+  const Tensor scale = 0.9 * at::eye(dim, type) + at::full({dim, dim}, 0.2, type).tril(-1);
+  return std::make_shared<AffineMap>(at::full({dim}, -0.1, type), scale);
+}
+
+Run run_of(const LogDensity& target,
+           const SamplerOptions& options,
+           NamedTensors parameters,
+           Seed seed) {
+  auto map = map_of(options, target.dim());
+  if (map) return {target, options, std::move(map), std::move(parameters), seed};
+  return {target, options, std::move(parameters), seed};
 }
 
 const std::vector<SamplerCase>& sampler_cases() {

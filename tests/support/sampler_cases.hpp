@@ -1,9 +1,12 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "ergon/density/bijection.hpp"
 #include "ergon/sampler/options.hpp"
+#include "ergon/sampler/run.hpp"
 
 namespace ergon::testing {
 
@@ -19,5 +22,15 @@ const std::vector<SamplerCase>& sampler_cases();
 
 /// The presets alone.
 std::vector<SamplerCase> sampler_presets();
+
+/// What a sampler moves its particles through: for `flow` an affine map near the identity, for the
+/// others nothing.
+std::shared_ptr<const Bijection> map_of(const SamplerOptions& options, std::int64_t dim);
+
+/// A run of any sampler, with map_of where it needs a map.
+Run run_of(const LogDensity& target,
+           const SamplerOptions& options,
+           NamedTensors parameters,
+           Seed seed);
 
 }  // namespace ergon::testing

@@ -20,6 +20,8 @@ enum class InitialFamily { kGaussian, kMixture };
 enum class InitialFitting { kFixed, kLearned };
 
 /// q⁰: a Gaussian with diagonal covariance, or an equal-weight mixture of such Gaussians.
+/// Under `flow` it is what the standard normal distribution becomes before a fit: the flow acts in
+/// z = (x - mean) / stddev.
 struct InitialOptions {
   InitialFamily family = InitialFamily::kGaussian;
   InitialFitting fitting =
@@ -181,6 +183,7 @@ enum class SamplerKind {
   kSteinFlow,
   kSteinMh,
   kLaplace,
+  kFlow,
   kUla,
   kMala,
   kHmc,
@@ -198,13 +201,20 @@ constexpr bool is_stein(SamplerKind kind) {
          kind == SamplerKind::kMetSvgd || kind == SamplerKind::kSteinFlow ||
          kind == SamplerKind::kSteinMh;
 }
+/// Whether the particles of all sets are independent draws of a density q that is known: they are
+/// weighted by p̄/q.
+constexpr bool draws_independently(SamplerKind kind) {
+  return kind == SamplerKind::kLaplace || kind == SamplerKind::kFlow;
+}
 /// Whether a sampler carries log q of its particles along.
 constexpr bool tracks_density(SamplerKind kind) {
   return (is_stein(kind) && kind != SamplerKind::kSvgd && kind != SamplerKind::kSteinMh) ||
-         kind == SamplerKind::kLaplace;
+         draws_independently(kind);
 }
 /// Whether there is something for a fit to move.
-constexpr bool can_be_fitted(SamplerKind kind) { return is_stein(kind) && tracks_density(kind); }
+constexpr bool can_be_fitted(SamplerKind kind) {
+  return (is_stein(kind) && tracks_density(kind)) || kind == SamplerKind::kFlow;
+}
 /// Whether every step is a map of all of R^D that can be recorded.
 constexpr bool makes_maps(SamplerKind kind) {
   return is_stein(kind) && kind != SamplerKind::kSteinMh;
@@ -257,13 +267,13 @@ bool takes_option(SamplerKind kind, std::string_view name);
 /// The published configuration of a sampler:
 /// stein-flow: bandwidth and share of the certified bound learned per step, learned q⁰, one set.
 /// stein-mh: median bandwidth of the other half, 0.9 of the certified bound, a Langevin refresh.
-/// laplace: 2000 draws at the mode. ula: 16 chains, fixed step. mala, hmc, nuts: 16 chains with
-/// adapted step size and diagonal masses, half of 2000 steps warm-up. parallel-tempering: 4 sets of
-/// 8 chains, 8 replicas. ais, smc: 8 sets of 250 particles, 5 leapfrog steps a move; 200 powers of
-/// temperature, or as many as the conditional effective sample size asks for.
-/// svgd: median bandwidth, fixed step, no density. p-svgd: median bandwidth, fixed step, 3σ
-/// truncation, learned Gaussian q⁰, no trace-of-Hessian term, trace over M-1. met-svgd: learned
-/// bandwidth and step size per step, learned q⁰, Hutchinson trace, Frobenius bound.
+/// laplace: 2000 draws at the mode. flow: 8000 draws, one step. ula: 16 chains, fixed step. mala,
+/// hmc, nuts: 16 chains with adapted step size and diagonal masses, half of 2000 steps warm-up.
+/// parallel-tempering: 4 sets of 8 chains, 8 replicas. ais, smc: 8 sets of 250 particles, 5
+/// leapfrog steps a move; 200 powers of temperature, or as many as the conditional effective sample
+/// size asks for. svgd: median bandwidth, fixed step, no density. p-svgd: median bandwidth, fixed
+/// step, 3σ truncation, learned Gaussian q⁰, no trace-of-Hessian term, trace over M-1. met-svgd:
+/// learned bandwidth and step size per step, learned q⁰, Hutchinson trace, Frobenius bound.
 SamplerOptions sampler_preset(SamplerKind kind);
 
 /// One line of `ergon samplers`.

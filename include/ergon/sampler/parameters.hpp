@@ -20,7 +20,8 @@ namespace ergon {
 ///   learned-bound-fraction
 ///   precondition.location, precondition.log_diagonal (D), precondition.lower (D, D)
 ///                                                 m and L of x = m + L z (with `lower` where L is
-///                                                 full); q⁰ is then that of z
+///                                                 full); q⁰ is then that of z. For `flow`: those
+///                                                 of the options' q⁰, so that z ~ N(0, I)
 ///   bandwidth.network.*, step_size.network.*      multilayer perceptrons D → h → h → 1 of the
 ///   particles' mean; their last layer
 ///                                                 starts at zero, so that the rule starts at its

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,42 +12,9 @@
 #include "ergon/sampler/options.hpp"
 #include "ergon/sampler/sampler.hpp"
 #include "ergon/sampler/stein_flow.hpp"
+#include "ergon/sampler/trace.hpp"
 
 namespace ergon {
-
-/// One line of a run's trace: means over the sets. NaN where a quantity does not apply.
-struct TraceRow {
-  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-  std::int64_t step = 0;          ///< steps taken; row 0 describes the initial particles
-  double entropy = kNone;         ///< -mean log q
-  double elbo = kNone;            ///< mean (log p̄ - log q)
-  double log_density = kNone;     ///< mean log p̄ over the live particles
-  double stein_residual = kNone;  ///< |mean_i φ_iᵀ s_i + tr A_i|, before the step, averaged over
-                                  ///< sets before the modulus
-  double step_size = kNone;
-  double step_bound = kNone;
-  double bandwidth = kNone;
-  double velocity_norm = kNone;
-  double acceptance = kNone;
-  double acceptance_forward = kNone;  ///< stein-mh, by the direction of the move
-  double acceptance_inverse = kNone;
-  double acceptance_refresh = kNone;   ///< stein-mh: of the random moves
-  double swap_share = kNone;           ///< stein-mh: particles not in the half of their index
-  double alive = kNone;                ///< share of particles not dropped by truncation
-  std::int64_t nonfinite = 0;          ///< moves undone in this step
-  std::int64_t noninvertible = 0;      ///< log-determinants that are not those of an invertible map
-  double log_z = kNone;                ///< log of the mean weight (ais, smc)
-  double ess_share = kNone;            ///< of the weights, before resampling (ais, smc)
-  double inverse_temperature = kNone;  ///< β (ais, smc)
-  double swap_acceptance = kNone;      ///< parallel-tempering
-  double tree_depth = kNone;           ///< nuts
-  std::int64_t divergent = 0;          ///< trajectories in this step
-  std::int64_t evaluations = 0;        ///< gradients and Hessian-vector products since the start
-};
-
-/// The trace's columns for CSV and checkpoints, in the order of TraceRow's fields.
-const std::vector<std::string>& trace_columns();
-std::vector<double> to_numbers(const TraceRow& row);
 
 enum class RunStatus { kRunning, kFinished, kSteinIdentityMet, kTooManyNonfinite, kNotArrived };
 template <>
@@ -83,6 +49,12 @@ class Run {
       NamedTensors parameters,
       Seed seed,
       Keep keep = {});
+  /// A run of `flow`, whose particles go through `map` in the coordinates of the steps.
+  Run(const LogDensity& target,
+      const SamplerOptions& options,
+      std::shared_ptr<const Bijection> map,
+      NamedTensors parameters,
+      Seed seed);
 
   RunStatus status() const { return status_; }
   /// Takes one step, without a graph. More undone moves than `nonfinite_share` of the particles
@@ -113,6 +85,7 @@ class Run {
   static double nonfinite_share(SamplerKind kind);
 
  private:
+  void begin(const NamedTensors& parameters, std::shared_ptr<const Bijection> map);
   void record(const Info& info);
   void keep(const State& before, const Info& info);
   void show_state();

@@ -1,0 +1,52 @@
+#include "ergon/sampler/transport.hpp"
+
+#include <ATen/ATen.h>
+#include <fmt/ranges.h>
+
+#include <limits>
+#include <utility>
+
+#include "ergon/core/errors.hpp"
+#include "ergon/sampler/moves.hpp"
+
+namespace ergon {
+
+Transport::Transport(const SamplerOptions& options, std::shared_ptr<const Bijection> map)
+    : map_(std::move(map)) {
+  options.validate();
+  require(map_ != nullptr, "--sampler {} moves particles through a map, and none was given",
+          to_name(options.kind));
+}
+
+State Transport::init(const LogDensity& target,
+                      const Tensor& particles,
+                      const Tensor& log_q) const {
+  require(map_->dim() == target.dim(), "the map is one of R^{}, the target has {} dimensions",
+          map_->dim(), target.dim());
+  require(particles.dim() >= 2 && particles.size(-1) == target.dim(),
+          "initial particles must have shape (..., M, {}), got [{}]", target.dim(),
+          fmt::join(particles.sizes().vec(), ", "));
+  require(particles.size(-2) >= 2, "a set needs at least 2 particles, got {}", particles.size(-2));
+  State state = evaluate(target, particles);
+  reject_nonfinite(state);
+  state.log_q = log_q;
+  return state;
+}
+
+Transition Transport::step(const LogDensity& target,
+                           const State& state,
+                           Generator /*generator*/) const {
+  const Mapped mapped = map_->forward(state.particles);
+  const Tensor log_q = state.log_q - mapped.log_det;
+  const Tensor reached = mapped.points.isfinite().all(-1).logical_and(log_q.isfinite());
+  State next = evaluate(target, at::where(reached.unsqueeze(-1), mapped.points, state.particles));
+  const Tensor nothing = at::full_like(next.log_density, std::numeric_limits<double>::quiet_NaN());
+  next.log_density = at::where(reached, next.log_density, nothing);
+  next.log_q = at::where(reached, log_q, state.log_q);
+  next.step = state.step + 1;
+  Info info;
+  info.nonfinite = reject_nonfinite(next);
+  return {std::move(next), info};
+}
+
+}  // namespace ergon
