@@ -31,10 +31,22 @@ Json comparable(Json options, const Cell& cell) {
   return options;
 }
 
+/// The options that the cell's arguments ask for, as a result says them.
+Json wanted_options(const Cell& cell) {
+  return cell.command == CellCommand::kFitFlow ? to_json(fit_flow_settings(cell.arguments))
+                                               : to_json(sample_settings(cell.arguments));
+}
+
+/// Those of the checkpoint in its folder.
+Json begun_options(const Cell& cell) {
+  return cell.command == CellCommand::kFitFlow ? to_json(read_fit_flow_checkpoint(cell.folder))
+                                               : to_json(read_checkpoint_settings(cell.folder));
+}
+
 /// A cell counts as finished when its folder holds a result made with the very settings of the
 /// study.
 CellState state_of(const Cell& cell) {
-  const Json wanted = comparable(to_json(sample_settings(cell.arguments)), cell);
+  const Json wanted = comparable(wanted_options(cell), cell);
   try {
     if (file_exists(result_path(cell.folder))) {
       return comparable(read_json_file(result_path(cell.folder)).at("options"), cell) == wanted
@@ -42,9 +54,8 @@ CellState state_of(const Cell& cell) {
                  : CellState::kOtherSettings;
     }
     if (!file_exists(checkpoint_options_path(cell.folder))) return CellState::kMissing;
-    return comparable(to_json(read_checkpoint_settings(cell.folder)), cell) == wanted
-               ? CellState::kInterrupted
-               : CellState::kOtherSettings;
+    return comparable(begun_options(cell), cell) == wanted ? CellState::kInterrupted
+                                                           : CellState::kOtherSettings;
   } catch (const std::exception&) {
     return CellState::kOtherSettings;  // damaged: computed again
   }
@@ -53,7 +64,7 @@ CellState state_of(const Cell& cell) {
 Job job_for(const Cell& cell, CellState state) {
   Job job;
   job.log = cell.folder + kLogSuffix;
-  job.arguments = {"sample"};
+  job.arguments = {cell.command == CellCommand::kFitFlow ? "fit-flow" : "sample"};
   if (state == CellState::kInterrupted) {
     job.arguments.insert(job.arguments.end(), {"--resume", cell.folder});
   } else {

@@ -7,9 +7,12 @@
 
 #include "ergon/core/option_json.hpp"
 
-/// Tables made of many `ergon sample` runs, the cells, each in a folder of its own: finished ones
-/// are not computed again, interrupted ones go on.
+/// Tables made of many `ergon sample` or `ergon fit-flow` runs, the cells, each in a folder of its
+/// own: finished ones are not computed again, interrupted ones go on.
 namespace ergon::app {
+
+/// The subcommand that a cell is a run of.
+enum class CellCommand { kSample, kFitFlow };
 
 /// One run of a study or a benchmark.
 struct Cell {
@@ -18,9 +21,10 @@ struct Cell {
   std::int64_t length = 0;  ///< number of steps or budget of evaluations, where those vary
   std::uint64_t seed = 0;
   std::string folder;
-  std::vector<std::string> arguments;  ///< of `ergon sample`, without its folder
+  std::vector<std::string> arguments;  ///< of the subcommand, without its folder
   /// The file of --reference-draws where its name tells its content: its folder may be another.
   std::string named_draws = {};
+  CellCommand command = CellCommand::kSample;
 };
 
 /// A cell and its result.json, or why there is none.

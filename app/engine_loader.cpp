@@ -38,19 +38,23 @@ void shorten_openmp_spin() {
   setenv("GOMP_SPINCOUNT", "2000", 0);
 }
 
-}  // namespace
-
-int run_engine(SampleRequest& request) {
+template <class Request>
+int run_by(const char* symbol, Request& request) {
   const std::string path = engine_path();
   shorten_openmp_spin();
   void* library = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr) fail("the engine {} cannot be loaded: {}", path, dlerror());
-  const auto function = reinterpret_cast<EngineFunction>(dlsym(library, kEngineSymbol));
+  const auto function = reinterpret_cast<EngineFunction<Request>>(dlsym(library, symbol));
   require(function != nullptr, "{} is not ergon's engine; build or install ergon again", path);
   EngineOutcome outcome;
   function(&request, &outcome);
   if (!outcome.message.empty()) std::fputs(("ergon: " + outcome.message + "\n").c_str(), stderr);
   return outcome.exit_status;  // the library stays loaded: libtorch cannot be unloaded
 }
+
+}  // namespace
+
+int run_engine(SampleRequest& request) { return run_by(kSampleSymbol, request); }
+int run_engine(FitFlowRequest& request) { return run_by(kFitFlowSymbol, request); }
 
 }  // namespace ergon::app

@@ -15,6 +15,8 @@ namespace ergon::app {
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
       {"sample", "particles, their density, log Z and entropy of a target", run_sample_command},
+      {"fit-flow", "train a normalizing flow on a target, on points, or on both",
+       run_fit_flow_command},
       {"targets", "list the targets, or describe one", run_targets_command},
       {"samplers", "list the samplers, or describe one", run_samplers_command},
       {"study", "compute a table of docs/studies, or list them", run_study_command},

@@ -2,40 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "command_line.hpp"
 #include "ergon/sampler/flow_options.hpp"
 #include "ergon/sampler/options.hpp"
 #include "sample_request.hpp"
+#include "table_parts.hpp"
 
 namespace ergon::app {
 namespace {
-
-std::string number(const Json& value) {
-  return value.is_number() ? fmt::format("{:.5g}", value.get<double>()) : "-";
-}
-
-std::string interval(const Json& value) {
-  if (!value.is_array()) return "-";
-  return fmt::format("{} to {}", number(value[0]), number(value[1]));
-}
-
-constexpr const char* kColumns = "{:<16}{:>12}{:>12}{:>28}{:>12}{:>14}\n";
-
-std::string estimate_line(const char* label, const Json& estimate, const Json& known) {
-  if (!estimate.is_object() || !estimate.at("estimate").is_number()) return "";
-  return fmt::format(kColumns, label, number(estimate.at("estimate")),
-                     number(estimate.at("standard_error")), interval(estimate.at("interval")),
-                     number(known), standardized_error(estimate, known));
-}
-
-/// 12345678 to "12 345 678".
-std::string grouped(std::int64_t value) {
-  std::string digits = std::to_string(value);
-  for (auto place = static_cast<std::int64_t>(digits.size()) - 3; place > 0; place -= 3) {
-    digits.insert(static_cast<std::size_t>(place), " ");
-  }
-  return digits;
-}
 
 std::string head_line(const Json& result) {
   const Json& sampler = result.at("sampler");
@@ -61,7 +34,7 @@ std::string joint_reading(const Json& log_z) {
 /// The published estimates: biased by what no interval shows, so that none is printed.
 std::string particles_line(const char* label, const Json& estimate, const Json& known) {
   if (!estimate.is_object() || !estimate.at("estimate").is_number()) return "";
-  std::string line = fmt::format(kColumns, label, number(estimate.at("estimate")),
+  std::string line = fmt::format(kEstimateColumns, label, number(estimate.at("estimate")),
                                  number(estimate.at("standard_error")), "", number(known), "");
   line.erase(line.find_last_not_of(" \n") + 1);
   return line + "\n";
@@ -80,10 +53,6 @@ std::string density_note(const Json& log_z, const std::string& density) {
   return "the " + density + " density leaves out the dependence between particles";
 }
 
-std::string note_line(const std::string& text) {
-  return fmt::format("{:<16}{}\n", "note", wrap(text, 84, 16));
-}
-
 std::string particles_block(const Json& result) {
   const Json& particles = result.at("particles");
   if (!particles.is_object()) return "";
@@ -93,8 +62,8 @@ std::string particles_block(const Json& result) {
          particles_line("log Z", particles.at("log_z"), target.at("log_z")) +
          particles_line("entropy", particles.at("entropy"), target.at("entropy")) +
          particles_line("ELBO", particles.at("elbo"), Json(nullptr)) +
-         note_line((density == to_name(DensityMethod::kJoint) ? "" : "biased: ") +
-                   density_note(particles.at("log_z"), density));
+         labelled_line("note", (density == to_name(DensityMethod::kJoint) ? "" : "biased: ") +
+                                   density_note(particles.at("log_z"), density));
 }
 
 std::string acceptance_line(const Json& result, const Json& chains) {
@@ -138,8 +107,7 @@ std::string chains_block(const Json& result) {
 }
 
 std::string estimates_block(const Json& result) {
-  const std::string header =
-      fmt::format(kColumns, "", "estimate", "s.e.", "95 % interval", "known", "error / s.e.");
+  const std::string header = estimate_header();
   if (result.at("chains").is_object()) {
     const std::string top =
         estimate_line("log Z", result.at("log_z"), result.at("target").at("log_z"));
@@ -152,8 +120,8 @@ std::string estimates_block(const Json& result) {
   if (result.at("estimate") != to_name(EstimateSource::kParticles)) return header + top + below;
   const auto density = result.at("sampler").at("density").get<std::string>();
   return header + top +
-         note_line("s.e. is the Monte-Carlo error alone; " +
-                   density_note(result.at("log_z"), density));
+         labelled_line("note", "s.e. is the Monte-Carlo error alone; " +
+                                   density_note(result.at("log_z"), density));
 }
 
 std::string metrics_block(const Json& metrics) {
@@ -197,7 +165,7 @@ std::string result_table(const Json& result, const std::string& folder) {
                       grouped(counts.at("hessian_vector").get<std::int64_t>()));
   text += fmt::format("{:<16}{:.1f} s\n", "time", result.at("seconds").get<double>());
   for (const auto& warning : result.at("warnings")) {
-    text += fmt::format("{:<16}{}\n", "warning", wrap(warning.get<std::string>(), 84, 16));
+    text += labelled_line("warning", warning.get<std::string>());
   }
   const bool report = result.at("options").at("run").at("figures").get<bool>();
   text += fmt::format("{:<16}{}/{}result.json, samples.npz{}\n", "files", folder,

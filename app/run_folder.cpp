@@ -27,15 +27,17 @@ bool is_flow_of_set(const std::string& stem) {
 /// Whether a run writes files of this name.
 bool is_ours(const std::string& name) {
   static const std::vector<std::string> names = {
-      "result.json",   "samples.npz", "draws.npz", "chains.npz",  "flow.npz",  "trace.csv",
-      "fit_trace.csv", "fit.npz",     "fit.json",  "report.html", "checkpoint"};
+      "result.json",   "samples.npz", "draws.npz", "chains.npz", "flow.npz",    "trace.csv",
+      "fit_trace.csv", "fit.npz",     "fit.json",  "flow.pt",    "report.html", "checkpoint"};
   if (std::find(names.begin(), names.end(), name) != names.end()) return true;
   if (name.rfind("events.out.tfevents.", 0) == 0) return true;
   const std::string stem = fs::path(name).stem().string();
   const std::string extension = fs::path(name).extension().string();
   const bool picture = extension == ".svg" || extension == ".png" || extension == ".gif";
   if (extension == ".npz") return is_flow_of_set(stem);
-  return picture && (stem == "particles" || stem == "draws" || stem == "trace" || stem == "fit");
+  static const std::vector<std::string> pictures = {
+      "particles", "draws", "trace", "fit", "flow", "target", "training", "images", "data"};
+  return picture && std::find(pictures.begin(), pictures.end(), stem) != pictures.end();
 }
 
 std::vector<fs::path> files_of_ours(const std::string& folder) {

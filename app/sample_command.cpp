@@ -1,8 +1,8 @@
 #include <cstdio>
-#include <filesystem>
 
 #include "command_line.hpp"
 #include "commands.hpp"
+#include "earlier_fit.hpp"
 #include "engine_loader.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/sampler/option_fields.hpp"
@@ -22,6 +22,7 @@ struct SampleOptions {
 };
 
 std::string target_group(const std::string&) { return "Target"; }
+std::string flow_group(const std::string&) { return "Normalizing flow"; }
 std::string fit_group(const std::string&) { return "Fit"; }
 std::string estimates_group(const std::string&) { return "Estimates"; }
 std::string metrics_group(const std::string&) { return "Metrics"; }
@@ -100,7 +101,8 @@ CommandShape sample_shape(SampleOptions& options) {
       "and estimates log Z, the entropy and the evidence lower bound, with standard errors and 95 "
       "% "
       "intervals: Stein samplers from fresh draws through their steps read as a normalizing flow, "
-      "laplace, ais and smc from importance weights. Markov chains (hmc, nuts, ...) give draws, "
+      "laplace, flow, ais and smc from importance weights. Markov chains (hmc, nuts, ...) give "
+      "draws, "
       "moments and diagnostics. Defaults in brackets are those of --sampler.";
   shape.positional = "TARGET";
   shape.positional_help = "one of 'ergon targets'";
@@ -110,94 +112,24 @@ CommandShape sample_shape(SampleOptions& options) {
             "published configuration that the other options then change");
   visit_target_fields(settings.target, FieldCollector(fields, target_group));
   visit_sampler_fields(settings.sampler, FieldCollector(fields, sampler_group));
+  visit_normalizing_flow_fields(settings.normalizing_flow, FieldCollector(fields, flow_group));
   visit_flow_fields(settings.flow, FieldCollector(fields, estimates_group));
   visit_metric_fields(settings.metrics, FieldCollector(fields, metrics_group));
   visit_fit_fields(settings.fit, FieldCollector(fields, fit_group));
   add_field(fields, "Fit", "fitted", settings.fitted,
-            "reuse the parameters of an earlier fit: a run's folder or its fit.npz");
+            "reuse the parameters of an earlier fit: a run's folder, its fit.npz or flow.npz");
   add_run_fields(fields, options);
   shape.examples =
       "  ergon sample gaussian-worked --fit 200\n"
       "  ergon sample mixture-4 --sampler p-svgd --estimate particles --seed 1 --json\n"
       "  ergon sample funnel --sampler nuts\n"
+      "  ergon sample mixture-4 --sampler flow --flow spline-coupling --initial-stddev 3\n"
       "  ergon sample brownian --sampler smc --particles 1000\n"
       "  ergon sample logistic --data patients.csv --label-column sick --fit 300 --out "
       "out/patients\n"
       "  ergon sample gaussian-worked --fitted out/gaussian-worked-stein-flow --draws 100000\n"
       "  ergon sample --resume out/patients\n";
   return shape;
-}
-
-// ---- --fitted
-// ------------------------------------------------------------------------------------------------------
-
-struct EarlierFit {
-  std::string parameters_path;
-  RunSettings settings;
-};
-
-EarlierFit read_earlier_fit(const std::string& folder_or_file) {
-  std::filesystem::path path = folder_or_file;
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) path /= "fit.npz";
-  require(file_exists(path.string()),
-          "--fitted: there is no {}; give the folder of a run made with --fit, or its fit.npz",
-          path.string());
-  const std::string description = path.replace_extension(".json").string();
-  require(
-      file_exists(description),
-      "--fitted: there is no {} beside the parameters; it says which options they were fitted with",
-      description);
-  const Json json = read_json_file(description);
-  require(json.is_object() && json.contains("options"), "{}: is not the description of a fit",
-          description);
-  return {path.replace_extension(".npz").string(),
-          settings_from_json(json.at("options"), description)};
-}
-
-/// Options that say where parameters start, which a fit has moved on from.
-std::vector<std::string> replaced_by_fit(const SamplerOptions& options) {
-  std::vector<std::string> names = {"initial-mean", "initial-stddev", "initial-spread"};
-  if (options.bandwidth.rule == BandwidthRule::kLearned ||
-      options.bandwidth.rule == BandwidthRule::kLearnedPerStep) {
-    names.emplace_back("bandwidth-value");
-  }
-  if (options.step_size.rule == StepSizeRule::kLearned ||
-      options.step_size.rule == StepSizeRule::kLearnedPerStep ||
-      options.step_size.rule == StepSizeRule::kLearnedBoundFraction) {
-    names.emplace_back("step-size-value");
-  }
-  return names;
-}
-
-/// What the learned parameters are shaped by, or mean something with, must be as it was in the fit.
-void check_against_fit(const EarlierFit& fit, const RunSettings& settings) {
-  const Json before = sampler_to_json(fit.settings.sampler);
-  const Json now = sampler_to_json(settings.sampler);
-  std::vector<std::string> shaping = {"initial",     "initial-components", "bandwidth",
-                                      "step-size",   "bandwidth-hidden",   "step-size-hidden",
-                                      "precondition"};
-  const auto& rules = settings.sampler;
-  if (rules.bandwidth.rule == BandwidthRule::kLearnedPerStep ||
-      rules.step_size.rule == StepSizeRule::kLearnedPerStep ||
-      rules.step_size.rule == StepSizeRule::kLearnedBoundFraction) {
-    shaping.push_back("steps");
-  }
-  // A network multiplies the value, which is not among the learned parameters.
-  if (rules.bandwidth.rule == BandwidthRule::kNetwork) shaping.push_back("bandwidth-value");
-  if (rules.step_size.rule == StepSizeRule::kNetwork) shaping.push_back("step-size-value");
-  for (const auto& name : shaping) {
-    require(before.at(name) == now.at(name),
-            "--fitted: the parameters were fitted with --{} {}, the run asks for {}; leave the "
-            "option out or fit again",
-            name, before.at(name).dump(), now.at(name).dump());
-  }
-  for (const auto& name : replaced_by_fit(rules)) {
-    require(before.at(name) == now.at(name),
-            "--fitted: --{} {} would change nothing, since the fitted parameters take its place; "
-            "leave the option out or fit again",
-            name, now.at(name).dump());
-  }
 }
 
 // ---- words to a request
@@ -227,8 +159,10 @@ void set_starting_point(const Words& words,
   if (words.count("fitted") > 0) {
     fit = read_earlier_fit(words.at("fitted"));
     settings.sampler = fit->settings.sampler;
+    settings.normalizing_flow = fit->settings.normalizing_flow;
     const TargetOptions& target = fit->settings.target;
-    if (word_or(words, "target", target.name) == target.name) settings.target = target;
+    if (fit->target_known && word_or(words, "target", target.name) == target.name)
+      settings.target = target;
     require(word_or(words, "sampler", std::string(to_name(settings.sampler.kind))) ==
                 to_name(settings.sampler.kind),
             "--fitted: the parameters were fitted with --sampler {}, not {}",
@@ -237,8 +171,39 @@ void set_starting_point(const Words& words,
   }
   SampleOptions scratch;
   CommandShape shape = sample_shape(scratch);
-  if (words.count("sampler") > 0) apply_words(shape, {{"sampler", words.at("sampler")}});
-  settings.sampler = sampler_preset(scratch.request.settings.sampler.kind);
+  for (const char* choice : {"sampler", "flow"}) {
+    if (words.count(choice) > 0) apply_words(shape, {{choice, words.at(choice)}});
+  }
+  const RunSettings& chosen = scratch.request.settings;
+  settings.sampler = sampler_preset(chosen.sampler.kind);
+  settings.fit = fit_preset(chosen.sampler.kind);
+  settings.normalizing_flow = normalizing_flow_preset(chosen.normalizing_flow.architecture);
+}
+
+/// Options of a normalizing flow that the sampler, or the architecture, does not read.
+void refuse_foreign_flow_words(const Words& words, const RunSettings& settings) {
+  NormalizingFlowOptions scratch;
+  const FlowArchitecture architecture = settings.normalizing_flow.architecture;
+  const bool flow = settings.sampler.kind == SamplerKind::kFlow;
+  visit_normalizing_flow_fields(scratch, [&](const char* name, auto&, const char*) {
+    if (words.count(name) == 0) return;
+    require(flow,
+            "--{} belongs to --sampler flow and would do nothing under --sampler {}; leave it "
+            "out",
+            name, to_name(settings.sampler.kind));
+    require(takes_flow_option(architecture, name),
+            "--{} does nothing under --flow {}; leave it out", name, to_name(architecture));
+  });
+  if (!flow) return;
+  for (const char* name : {"fit-particles", "fit-sets"}) {
+    require(words.count(name) == 0,
+            "--{} belongs to samplers whose particles are fitted, not to --sampler flow; choose "
+            "--fit-draws",
+            name);
+  }
+  require(settings.fit.iterations == 0 || settings.fit.draws >= 2,
+          "--fit-draws must be at least 2 for --sampler flow, got {}", settings.fit.draws);
+  settings.normalizing_flow.validate();
 }
 
 /// Options of the estimates that would do nothing.
@@ -315,18 +280,17 @@ void finish_request(const Words& words,
           request.checkpoint_every);
   require(!settings.animate || settings.figures,
           "--animate and --no-figures contradict each other");
-  require(
-      can_be_fitted(settings.sampler.kind) || settings.fit.iterations == 0,
-      "--fit needs a Stein sampler that tracks its density: use --sampler stein-flow, met-svgd or "
-      "p-svgd");
+  require(can_be_fitted(settings.sampler.kind) || settings.fit.iterations == 0,
+          "--fit needs something to learn: use --sampler stein-flow, met-svgd, p-svgd or flow");
+  require(!fit || settings.fit.iterations == 0,
+          "--fit and --fitted contradict each other: fit anew or reuse");
   check_flow(settings);
   refuse_idle_words(words, settings);
+  refuse_foreign_flow_words(words, settings);
   if (!fit) return;
-  require(settings.fit.iterations == 0,
-          "--fit and --fitted contradict each other: fit anew or reuse");
   check_against_fit(*fit, settings);
   settings.fitted = fit->parameters_path;
-  settings.fitted_target = target_text(fit->settings.target);
+  if (fit->target_known) settings.fitted_target = target_text(fit->settings.target);
 }
 
 /// Words of the command line (and of --config) to options; resuming is handled elsewhere.

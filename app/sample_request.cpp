@@ -124,6 +124,9 @@ Json to_json(const RunSettings& settings) {
   Json json;
   json["target"] = target;
   json["sampler"] = sampler_to_json(settings.sampler);
+  json["flow"] = nullptr;
+  if (settings.sampler.kind == SamplerKind::kFlow)
+    visit_normalizing_flow_fields(settings.normalizing_flow, JsonWriter{json["flow"]});
   json["fit"] = fit;
   json["estimate"] = estimate;
   visit_metric_fields(settings.metrics, JsonWriter{json["metrics"]});
@@ -137,6 +140,9 @@ RunSettings settings_from_json(const Json& json, const std::string& context) {
   settings.target.name = name_of(target, context);
   visit_target_fields(settings.target, JsonReader(target, context));
   settings.sampler = sampler_from_json(part(json, "sampler", context), context);
+  if (settings.sampler.kind == SamplerKind::kFlow)
+    visit_normalizing_flow_fields(settings.normalizing_flow,
+                                  JsonReader(part(json, "flow", context), context));
   visit_fit_fields(settings.fit, JsonReader(part(json, "fit", context), context));
   visit_flow_fields(settings.flow, JsonReader(part(json, "estimate", context), context));
   visit_metric_fields(settings.metrics, JsonReader(part(json, "metrics", context), context));

@@ -3,11 +3,12 @@
 #include <cstdint>
 #include <string>
 
+#include "ergon/core/option_json.hpp"
 #include "ergon/density/target_options.hpp"
+#include "ergon/flow/options.hpp"
 #include "ergon/learn/options.hpp"
 #include "ergon/sampler/flow_options.hpp"
 #include "ergon/sampler/options.hpp"
-#include "ergon/core/option_json.hpp"
 
 namespace ergon::app {
 
@@ -36,6 +37,7 @@ void visit_metric_fields(Self& self, Visitor&& visit) {
 struct RunSettings {
   TargetOptions target;
   SamplerOptions sampler;
+  NormalizingFlowOptions normalizing_flow;  ///< of the sampler `flow`
   FitOptions fit;
   FlowOptions flow;
   MetricOptions metrics;
@@ -44,7 +46,8 @@ struct RunSettings {
   bool figures = true;   ///< pictures and report.html
   bool animate = false;  ///< particles.gif, for targets in two dimensions
   std::string fitted;    ///< .npz with the parameters of an earlier fit that is reused; empty: none
-  std::string fitted_target;  ///< what that fit was made for, as target_text; empty: no `fitted`
+  std::string fitted_target;  ///< what that fit was made for, as target_text; empty: no `fitted`,
+                              ///< or not known
 };
 
 /// A run and where and how it is carried out: all that the engine is told.
@@ -57,7 +60,8 @@ struct SampleRequest {
   double checkpoint_every = 30.0;  ///< seconds, >= 0; 0: after every iteration and step
 };
 
-/// {"target", "sampler", "fit", "estimate", "run"}: the block `options` of result.json.
+/// {"target", "sampler", "flow", "fit", "estimate", "metrics", "run"}: the block `options` of
+/// result.json. "flow" is null but for the sampler of that name.
 Json to_json(const RunSettings& settings);
 
 /// The reverse. Throws InvalidInput naming `context`.

@@ -2,6 +2,8 @@
 
 #include "command_line.hpp"
 #include "commands.hpp"
+#include "ergon/flow/options.hpp"
+#include "ergon/learn/options.hpp"
 #include "ergon/sampler/option_fields.hpp"
 #include "suggest.hpp"
 
@@ -41,15 +43,38 @@ std::vector<SamplerDescription> chosen_samplers(const std::string& name) {
   fail("unknown sampler '{}'{}; choose one of: {}", name, did_you_mean(name, names), join(names));
 }
 
+std::string no_group(const std::string&) { return ""; }
+
+void print_field(const Field& field) {
+  fmt::print("    --{:<24}{:<24}{}\n", field.name,
+             field.default_text.empty() ? "-" : field.default_text, wrap(field.help, 54, 54));
+}
+
+/// Of the sampler `flow`: its architecture and how it is fitted.
+void print_flow_options() {
+  NormalizingFlowOptions flow = normalizing_flow_preset(FlowArchitecture::kRealNvp);
+  FitOptions fit = fit_preset(SamplerKind::kFlow);
+  std::vector<Field> fields;
+  visit_normalizing_flow_fields(flow, FieldCollector(fields, no_group));
+  visit_fit_fields(fit, FieldCollector(fields, no_group));
+  for (const auto& field : fields) {
+    if (field.name != "fit-particles" && field.name != "fit-sets") print_field(field);
+  }
+  fmt::print("  --flow is one of\n");
+  for (const FlowDescription& architecture : flow_catalogue()) {
+    fmt::print("    {:<26}{} ({})\n", to_name(architecture.architecture), architecture.summary,
+               architecture.reference);
+  }
+}
+
 void print_options(SamplerKind kind) {
   SamplerOptions options = sampler_preset(kind);
   std::vector<Field> fields;
-  visit_sampler_fields(options, FieldCollector(fields, [](const std::string&) { return ""; }));
+  visit_sampler_fields(options, FieldCollector(fields, no_group));
   for (const auto& field : fields) {
-    if (!takes_option(kind, field.name)) continue;
-    fmt::print("    --{:<24}{:<24}{}\n", field.name,
-               field.default_text.empty() ? "-" : field.default_text, wrap(field.help, 54, 54));
+    if (takes_option(kind, field.name)) print_field(field);
   }
+  if (kind == SamplerKind::kFlow) print_flow_options();
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "ergon/core/errors.hpp"
+#include "ergon/core/figure.hpp"
 #include "ergon/core/files.hpp"
 #include "field.hpp"
 #include "studies/statistics.hpp"
@@ -27,9 +28,9 @@ void check_rows(const Study& study, const StudyOptions& options) {
 }  // namespace
 
 const std::vector<Study>& all_studies() {
-  static const std::vector<Study> studies = {learned_entropy_study(), calibration_study(),
-                                             log_z_study(), evidence_study(),
-                                             entropy_accuracy_study()};
+  static const std::vector<Study> studies = {
+      learned_entropy_study(), calibration_study(),      log_z_study(),
+      evidence_study(),        entropy_accuracy_study(), path_gradients_study()};
   return studies;
 }
 
@@ -102,6 +103,7 @@ std::string finish_study(const Study& study,
   json["rows"] = table.rows;
   json["totals"] = table.totals;
   const std::string text = json.dump(2) + "\n";
+  if (study.draw != nullptr && have_gnuplot()) study.draw(groups, options);
   write_file(options.out + "/table.md", table.markdown);
   write_file(options.out + "/table.csv", csv_of(table.rows));
   write_file(options.out + "/table.json", text);

@@ -8,7 +8,8 @@
 #include "ergon/core/option_json.hpp"
 
 /// Studies: the tables of docs/studies. Every number in one comes from ordinary `ergon sample`
-/// runs, the cells, each in a folder of its own; finished ones are not computed again.
+/// and `ergon fit-flow` runs, the cells, each in a folder of its own; finished ones are not
+/// computed again.
 namespace ergon::app {
 
 /// What was asked for on the command line.
@@ -48,6 +49,8 @@ struct Study {
   /// The runs of chosen rows for these seeds; the seed varies fastest.
   std::vector<Cell> (*cells)(const StudyOptions& options, const std::vector<std::uint64_t>& seeds);
   StudyTable (*tabulate)(const std::vector<CellGroup>& groups, const StudyOptions& options);
+  /// Writes pictures into options.out; null: none.
+  void (*draw)(const std::vector<CellGroup>& groups, const StudyOptions& options) = nullptr;
 };
 
 const std::vector<Study>& all_studies();

@@ -39,7 +39,8 @@ CommandShape study_shape(StudyOptions& options) {
   shape.name = "study";
   shape.description =
       "Computes a table of docs/studies and prints it. Every number comes from ordinary 'ergon "
-      "sample' runs in folders of their own; finished ones are not computed again, so an "
+      "sample' and 'ergon fit-flow' runs in folders of their own; finished ones are not computed "
+      "again, so an "
       "interrupted study is continued by the same command. Without NAME: the list of studies.";
   shape.positional = "[NAME]";
   shape.positional_help = "one of the studies";

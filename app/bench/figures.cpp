@@ -47,7 +47,7 @@ constexpr Family kFamilies[] = {
     {"Stein samplers", [](SamplerKind kind) { return is_stein(kind); }},
     {"Markov chains", [](SamplerKind kind) { return makes_chains(kind) && !is_stein(kind); }},
     {"annealing and laplace",
-     [](SamplerKind kind) { return anneals(kind) || kind == SamplerKind::kLaplace; }}};
+     [](SamplerKind kind) { return anneals(kind) || draws_independently(kind); }}};
 
 std::vector<Curve> curves_of(const Json& records,
                              const std::string& target,

@@ -137,10 +137,14 @@ BenchPair plan_pair(const BenchFile& file,
   if (file.metrics) pair.arguments.emplace_back("--metrics");
   pair.settings = checked_settings(file, name, pair.arguments);
   const auto share = override.fit_share ? override.fit_share : sampler.options.fit_share;
-  require(!share || can_be_fitted(pair.settings.sampler.kind),
-          "{}: {}: fit-share needs a sampler that can be fitted: stein-flow, met-svgd or p-svgd",
-          file.path, name);
+  require(
+      !share || can_be_fitted(pair.settings.sampler.kind),
+      "{}: {}: fit-share needs a sampler that can be fitted: stein-flow, met-svgd, p-svgd or flow",
+      file.path, name);
   pair.fit_share = share.value_or(1.0);
+  require(pair.fit_share > 0 || pair.settings.sampler.kind != SamplerKind::kFlow,
+          "{}: {}: --sampler flow is nothing without its fit; take a fit-share above 0", file.path,
+          name);
   pair.rule = budget_rule(pair.settings.sampler, pair.fit_share);
   refuse_decided_options(file, pair,
                          joined(target.options.names, {sampler.options.names, override.names}));

@@ -37,7 +37,7 @@ SeedMean mean_of(const std::vector<double>& values, double otherwise) {
 /// the density that the draws really have. That tracked at the particles of P-SVGD and MET-SVGD is
 /// of first order only, and its "ELBO" no bound.
 bool elbo_is_bound(SamplerKind kind, const CellGroup& finished) {
-  if (kind == SamplerKind::kLaplace || anneals(kind)) return true;
+  if (draws_independently(kind) || anneals(kind)) return true;
   return std::all_of(finished.begin(), finished.end(), [](const CellResult& cell) {
     return cell.result.at("estimate") == to_name(EstimateSource::kFlow);
   });

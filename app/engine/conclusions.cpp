@@ -84,10 +84,10 @@ void put_on_top(const RunSummary& particles, Conclusions& conclusions) {
   conclusions.ess_share = particles.ess_share;
 }
 
-/// Laplace and ais: independent weighted particles; smc: independent sets of them.
+/// Laplace, flow and ais: independent weighted particles; smc: independent sets of them.
 void put_weights_on_top(const State& state, SamplerKind kind, Conclusions& conclusions) {
-  const bool laplace = kind == SamplerKind::kLaplace;
-  const Tensor log_weight = laplace ? state.log_density - state.log_q : state.log_weight;
+  const Tensor log_weight =
+      draws_independently(kind) ? state.log_density - state.log_q : state.log_weight;
   const ImportanceEstimates found =
       kind == SamplerKind::kSmc
           ? weighted_set_estimates(log_weight, state.log_density)
@@ -128,7 +128,7 @@ Moments moments_of(const Session& session, const RunSettings& settings, std::int
   if (kind == SamplerKind::kSmc) {
     return {"target", expectation_over_sets(state.particles, state.log_weight)};
   }
-  if (kind == SamplerKind::kAis || kind == SamplerKind::kLaplace) {
+  if (kind == SamplerKind::kAis || draws_independently(kind)) {
     const Tensor log_weight =
         kind == SamplerKind::kAis ? state.log_weight : state.log_density - state.log_q;
     return {"target",
@@ -159,8 +159,9 @@ Conclusions conclude(const Session& session, const RunSettings& settings) {
     if (kind == SamplerKind::kParallelTempering) {
       put_replicas_on_top(session.run(), conclusions);
     }
-  } else if (kind == SamplerKind::kLaplace || anneals(kind)) {
+  } else if (draws_independently(kind) || anneals(kind)) {
     put_weights_on_top(session.run().state(), kind, conclusions);
+    conclusions.eubo = session.upper_bound().eubo;
   } else if (!records_flow(settings)) {
     put_on_top(conclusions.particles, conclusions);
   } else if (session.flow() && session.flow()->estimates) {

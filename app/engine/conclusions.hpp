@@ -14,7 +14,7 @@ namespace ergon::app {
 enum class Source {
   kFlow,       ///< fresh draws through the recorded flow
   kParticles,  ///< the particles, with log q as their sampler carries it
-  kWeights,    ///< weighted particles: laplace, ais, smc
+  kWeights,    ///< weighted particles: laplace, flow, ais, smc
   kReplicas    ///< parallel-tempering: stepping stones between temperatures
 };
 
@@ -38,7 +38,7 @@ struct Conclusions {
   std::optional<Estimate> log_z, entropy, elbo, eubo;
   std::optional<double> ess_share, pareto_k;
   std::optional<std::int64_t> draws, nonfinite_draws;  ///< through the flow
-  std::optional<ImportanceEstimates> weights;          ///< laplace, ais, smc
+  std::optional<ImportanceEstimates> weights;          ///< laplace, flow, ais, smc
   RunSummary particles;                                ///< the published estimates at the particles
   std::optional<ChainDiagnostics> chains;
   std::optional<double> stein_residual;  ///< at the last step

@@ -10,12 +10,13 @@
 #include "ergon/core/files.hpp"
 #include "ergon/core/interrupt.hpp"
 #include "ergon/core/runtime.hpp"
-#include "ergon/sampler/parameters.hpp"
+#include "flow_run.hpp"
 #include "metrics.hpp"
 #include "outputs.hpp"
 #include "result.hpp"
 #include "run_folder.hpp"
 #include "session.hpp"
+#include "start.hpp"
 
 namespace ergon::app {
 namespace {
@@ -30,16 +31,10 @@ RunFolder claim_folder(const SampleRequest& request) {
 }
 
 /// Prepares the session, and leaves a checkpoint to resume from before any work is done.
-void begin(const SampleRequest& request,
-           const Target& target,
-           RunFolder& folder,
-           Session& session) {
+void begin(const SampleRequest& request, RunFolder& folder, Session& session) {
   if (request.resume) return session.resume();
   const RunSettings& settings = request.settings;
-  if (!settings.fitted.empty()) {
-    session.use_parameters(check_parameters(settings.sampler, target.dim(),
-                                            load_tensors(settings.fitted), settings.fitted));
-  }
+  if (!settings.fitted.empty()) session.use_fitted(settings.fitted);
   session.prepare();
   folder.clear();
   try {
@@ -78,9 +73,10 @@ EngineOutcome unfinished(SessionEnd end,
           "the checkpoint is in {}",
           last.step, last.nonfinite, session.run().state().log_density.numel(),
           100 * Run::nonfinite_share(kind),
-          is_stein(kind) ? "--control metropolis-hastings (met-svgd)"
-                         : "an initial distribution nearer to the target (--initial-mean, "
-                           "--initial-stddev)",
+          kind == SamplerKind::kFlow ? "more iterations of --fit, or --flow-support box"
+          : is_stein(kind)           ? "--control metropolis-hastings (met-svgd)"
+                           : "an initial distribution nearer to the target (--initial-mean, "
+                             "--initial-stddev)",
           checkpoint_folder(folder))};
 }
 
@@ -106,25 +102,22 @@ EngineOutcome carry_out(Session& session,
 EngineOutcome sample(SampleRequest& request) {
   const InterruptGuard guard;
   const RunSettings& settings = request.settings;
-  const Runtime runtime = start_runtime(settings.threads);
-  if (!runtime.optimised_blas) {
-    fmt::print(stderr,
-               "ergon: WARNING: no optimised BLAS is behind libtorch ({}): expect a small share of "
-               "this machine's speed; install libopenblas0-openmp\n",
-               runtime.blas);
-  }
+  const Runtime runtime = runtime_for(settings.threads);
   const auto target = make_target(settings.target);
   check_reference(settings.metrics, target->dim());
   RunFolder folder = claim_folder(request);
   request.out = folder.path();
   Session session(request, *target, folder.path());
-  begin(request, *target, folder, session);
+  begin(request, folder, session);
   return carry_out(session, settings, *target, runtime, folder.path());
 }
 
-constexpr const char* kOutOfMemory =
+constexpr const char* kSampleMemory =
     "not enough memory for this run: take fewer --particles or --sets (memory grows with sets x "
     "particles x particles, in a fit also with the steps), or --precision single";
+constexpr const char* kFitFlowMemory =
+    "not enough memory for this run: take a smaller --batch, --flow-hidden or --draws, or fewer "
+    "--flow-layers";
 
 /// What went wrong, in one line: libtorch's errors end in a backtrace.
 std::string first_line(const std::exception& error) {
@@ -140,10 +133,24 @@ bool is_out_of_memory(const std::exception& error, std::string_view text) {
          text.find("overflow") != std::string_view::npos;
 }
 
-EngineOutcome unexpected(const std::exception& error) {
+EngineOutcome unexpected(const std::exception& error, const char* out_of_memory) {
   const std::string text = first_line(error);
-  if (is_out_of_memory(error, text)) return {kExitInvalidInput, kOutOfMemory};
+  if (is_out_of_memory(error, text)) return {kExitInvalidInput, out_of_memory};
   return {kExitDefect, "this is a defect of ours, please report it: " + text};
+}
+
+/// Every exception to an outcome.
+template <class Work>
+EngineOutcome carried_out(const Work& work, const char* out_of_memory) {
+  try {
+    return work();
+  } catch (const InvalidInput& error) {
+    return {kExitInvalidInput, error.what()};
+  } catch (const NumericalFailure& error) {
+    return {kExitInvalidInput, error.what()};
+  } catch (const std::exception& error) {
+    return unexpected(error, out_of_memory);
+  }
 }
 
 }  // namespace
@@ -151,14 +158,12 @@ EngineOutcome unexpected(const std::exception& error) {
 
 extern "C" void ergon_engine_sample(ergon::app::SampleRequest* request,
                                     ergon::app::EngineOutcome* outcome) {
-  using ergon::app::EngineOutcome;
-  try {
-    *outcome = ergon::app::sample(*request);
-  } catch (const ergon::InvalidInput& error) {
-    *outcome = EngineOutcome{ergon::kExitInvalidInput, error.what()};
-  } catch (const ergon::NumericalFailure& error) {
-    *outcome = EngineOutcome{ergon::kExitInvalidInput, error.what()};
-  } catch (const std::exception& error) {
-    *outcome = ergon::app::unexpected(error);
-  }
+  using namespace ergon::app;
+  *outcome = carried_out([&] { return sample(*request); }, kSampleMemory);
+}
+
+extern "C" void ergon_engine_fit_flow(ergon::app::FitFlowRequest* request,
+                                      ergon::app::EngineOutcome* outcome) {
+  using namespace ergon::app;
+  *outcome = carried_out([&] { return fit_flow(*request); }, kFitFlowMemory);
 }

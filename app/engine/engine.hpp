@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "fit_flow_request.hpp"
 #include "sample_request.hpp"
 
 namespace ergon::app {
@@ -12,12 +13,16 @@ struct EngineOutcome {
   std::string message;  ///< one sentence for stderr, empty when all went well
 };
 
-using EngineFunction = void (*)(SampleRequest* request, EngineOutcome* outcome);
-inline constexpr const char* kEngineSymbol = "ergon_engine_sample";
+template <class Request>
+using EngineFunction = void (*)(Request* request, EngineOutcome* outcome);
+inline constexpr const char* kSampleSymbol = "ergon_engine_sample";
+inline constexpr const char* kFitFlowSymbol = "ergon_engine_fit_flow";
 
 }  // namespace ergon::app
 
-/// The engine's one entry: carries out a run and writes its folder. Never throws. Prints progress
-/// on stderr and nothing else.
+/// The engine's entries: each carries out a run and writes its folder. They never throw, and print
+/// progress on stderr and nothing else.
 extern "C" void ergon_engine_sample(ergon::app::SampleRequest* request,
                                     ergon::app::EngineOutcome* outcome);
+extern "C" void ergon_engine_fit_flow(ergon::app::FitFlowRequest* request,
+                                      ergon::app::EngineOutcome* outcome);

@@ -49,13 +49,18 @@ void warn_about_uncomputed(const Conclusions& conclusions, std::vector<std::stri
                               fmt::join(names, ", "), flow ? "draw" : "particle"));
 }
 
-void warn_about_weights(const Conclusions& conclusions, std::vector<std::string>& texts) {
+void warn_about_weights(const Conclusions& conclusions,
+                        SamplerKind kind,
+                        std::vector<std::string>& texts) {
   if (!conclusions.ess_share || *conclusions.ess_share >= kSmallEssShare) return;
   if (conclusions.source == Source::kWeights) {
-    texts.push_back(
-        fmt::format("the importance weights are worth only {:.2g} % of the particles; take more "
-                    "--steps (ais) or --particles, or a better q0",
-                    100 * *conclusions.ess_share));
+    texts.push_back(fmt::format(
+        "the importance weights are worth only {:.2g} % of the particles; {}",
+        100 * *conclusions.ess_share,
+        kind == SamplerKind::kFlow
+            ? "fit longer (--fit), take more --flow-layers or another --flow, or start wider with "
+              "--initial-stddev"
+            : "take more --steps (ais) or --particles, or a better q0"));
     return;
   }
   const bool flow = conclusions.source == Source::kFlow;
@@ -114,18 +119,41 @@ void warn_about_cut_steps(const Run& run, std::vector<std::string>& texts) {
 
 /// KL(p | q) from exact draws of p against what the flow's own weighted draws say of it: they
 /// cannot see mass where the flow has none.
-void warn_about_missed_mass(const FlowEstimates& flow, std::vector<std::string>& texts) {
-  if (!flow.eubo) return;
-  const Expectation seen =
-      expectation_under_weights(flow.weighted.log_weight.unsqueeze(1), flow.weighted);
-  const double excess = flow.eubo->value - seen.mean.item<double>();
-  const double noise = std::hypot(flow.eubo->standard_error, seen.standard_error.item<double>());
+void warn_about_missed_mass(const std::optional<Estimate>& eubo,
+                            const WeightedDraws& weighted,
+                            const char* advice,
+                            std::vector<std::string>& texts) {
+  if (!eubo) return;
+  const Expectation seen = expectation_under_weights(weighted.log_weight.unsqueeze(1), weighted);
+  const double excess = eubo->value - seen.mean.item<double>();
+  const double noise = std::hypot(eubo->standard_error, seen.standard_error.item<double>());
   if (excess <= kMissedNoise * noise + kSmallMissed) return;  // an infinite EUBO goes on
   texts.push_back(fmt::format(
       "exact draws of the target find mass that the flow misses: the EUBO is {:.4g}, the flow's "
       "own draws say {:.4g}; log Z and entropy leave that mass out, which Pareto k cannot see; "
-      "take --initial mixture or a larger --initial-stddev, or a larger --defensive-scale",
-      flow.eubo->value, seen.mean.item<double>()));
+      "take {}",
+      eubo->value, seen.mean.item<double>(), advice));
+}
+
+void warn_about_no_bound(const std::string& failure, std::vector<std::string>& texts) {
+  if (failure.empty()) return;
+  texts.push_back("there is no EUBO, so that mass the flow misses would not be seen: " + failure);
+}
+
+/// The draws of --sampler flow.
+void warn_about_normalizing_flow(const Session& session, std::vector<std::string>& texts) {
+  const State& state = session.run().state();
+  const Tensor log_density = state.log_density.flatten().to(at::kDouble);
+  const Tensor log_weight = log_density - state.log_q.flatten().to(at::kDouble);
+  const Tensor weighty = log_weight.isfinite();
+  if (weighty.any().item<bool>()) {
+    warn_about_missed_mass(session.upper_bound().eubo,
+                           {log_weight.index({weighty}), log_density.index({weighty})},
+                           "a larger --initial-stddev, or --sampler stein-flow, smc or "
+                           "parallel-tempering where modes are apart",
+                           texts);
+  }
+  warn_about_no_bound(session.upper_bound().failure, texts);
 }
 
 void warn_about_flow(const Session& session,
@@ -151,11 +179,11 @@ void warn_about_flow(const Session& session,
         "between them and the particles; take a larger --bandwidth-value, --bandwidth median, or "
         "fit longer");
   }
-  warn_about_missed_mass(flow, texts);
-  if (!flow.eubo_failure.empty()) {
-    texts.push_back("there is no EUBO, so that mass the flow misses would not be seen: " +
-                    flow.eubo_failure);
-  }
+  warn_about_missed_mass(flow.eubo, flow.weighted,
+                         "--initial mixture or a larger --initial-stddev, or a larger "
+                         "--defensive-scale",
+                         texts);
+  warn_about_no_bound(flow.eubo_failure, texts);
   if (flow.nonfinite > 0) {
     texts.push_back(
         fmt::format("at {} of {} draws the log-density was not a number: they count as weight zero",
@@ -223,11 +251,12 @@ void warn_about_estimates(const Session& session,
                           const RunSettings& settings,
                           std::vector<std::string>& texts) {
   warn_about_uncomputed(conclusions, texts);
-  warn_about_weights(conclusions, texts);
+  warn_about_weights(conclusions, settings.sampler.kind, texts);
   if (conclusions.source == Source::kParticles) {
     warn_about_elbo(session, conclusions, settings.sampler.density.method, texts);
   }
   if (session.flow()) warn_about_flow(session, settings, texts);
+  if (session.normalizing_flow()) warn_about_normalizing_flow(session, texts);
   if (conclusions.chains) {
     warn_about_chains(*conclusions.chains, settings.sampler.kind, texts);
   }

@@ -51,7 +51,7 @@ Tensor draws_of(const Session& session, const RunSettings& settings, Generator g
   const std::int64_t most = settings.metrics.draws;
   const SamplerKind kind = settings.sampler.kind;
   Tensor all = state.particles.reshape({-1, dim}).to(at::kDouble);
-  if (kind == SamplerKind::kLaplace || anneals(kind)) {
+  if (draws_independently(kind) || anneals(kind)) {
     const Tensor log_weight = anneals(kind) ? state.log_weight : state.log_density - state.log_q;
     return by_weight(all, log_weight.flatten(), std::max(kFewestDraws, std::min(most, all.size(0))),
                      std::move(generator));

@@ -1,16 +1,12 @@
 #include "outputs.hpp"
 
 #include <ATen/ATen.h>
-#include <fmt/ranges.h>
 
-#include <chrono>
-#include <cmath>
-
-#include "ergon/core/event_file.hpp"
 #include "ergon/core/files.hpp"
 #include "pictures.hpp"
 #include "report.hpp"
 #include "result.hpp"
+#include "trace_parts.hpp"
 
 namespace ergon::app {
 namespace {
@@ -54,6 +50,7 @@ std::string flow_path(const std::string& folder, std::size_t set) {
 void write_arrays(const Session& session, std::int64_t dim, const std::string& folder) {
   save_tensors(folder + "/samples.npz", sample_arrays(session.run().state(), dim));
   const Tensor chains = session.run().chains();
+  if (session.normalizing_flow()) session.normalizing_flow()->flow().save(flow_path(folder, 0));
   if (chains.defined()) save_tensors(folder + "/chains.npz", {{"draws", chains}});
   if (!session.flow()) return;
   const FlowRecord& record = *session.flow();
@@ -63,34 +60,12 @@ void write_arrays(const Session& session, std::int64_t dim, const std::string& f
   if (record.estimates) save_tensors(folder + "/draws.npz", draw_arrays(record));
 }
 
-template <class Row>
-std::string csv(const std::vector<std::string>& columns, const std::vector<Row>& rows) {
-  std::string text = fmt::format("{}\n", fmt::join(columns, ","));
-  for (const Row& row : rows) text += fmt::format("{}\n", fmt::join(to_numbers(row), ","));
-  return text;
-}
-
-double seconds_since_1970() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// Every column of the traces as a scalar over steps; what does not apply is left out.
 std::string events(const Session& session) {
   const double now = seconds_since_1970();
   EventFile file(now - session.seconds());
-  const auto add = [&](const std::string& group, const std::vector<std::string>& columns,
-                       const auto& rows) {
-    for (const auto& row : rows) {
-      const std::vector<double> values = to_numbers(row);
-      for (std::size_t i = 1; i < columns.size(); ++i) {
-        if (std::isfinite(values[i]))
-          file.add_scalar(group + "/" + columns[i], static_cast<std::int64_t>(values[0]), values[i],
-                          now);
-      }
-    }
-  };
-  add("sample", trace_columns(), session.run().trace());
-  if (session.fit()) add("fit", fit_columns(), session.fit()->trace);
+  add_scalars(file, "sample", trace_columns(), session.run().trace(), now);
+  if (session.fit()) add_scalars(file, "fit", fit_columns(), session.fit()->trace, now);
   return file.bytes();
 }
 

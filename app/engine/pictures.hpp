@@ -1,25 +1,9 @@
 #pragma once
 
-#include <string>
-#include <vector>
-
+#include "figure_parts.hpp"
 #include "session.hpp"
 
 namespace ergon::app {
-
-/// A picture of the run's folder.
-struct Picture {
-  std::string file;     ///< "particles.svg"
-  std::string caption;  ///< one sentence for the report
-  std::string bytes;    ///< SVG or GIF
-};
-
-/// Pictures, and why one could not be drawn (gnuplot is missing or failed), in a sentence: no
-/// reason to lose a run.
-struct Gallery {
-  std::vector<Picture> pictures;
-  std::vector<std::string> failures;
-};
 
 /// The particles and the draws of the flows (over the density's contours in two dimensions, as
 /// pairs of coordinates otherwise), what happened along the steps, the fit, and the animation when

@@ -1,45 +1,9 @@
 #include "report.hpp"
 
-#include <utility>
-
-#include "ergon/core/report.hpp"
+#include "report_parts.hpp"
 
 namespace ergon::app {
 namespace {
-
-using Cells = std::vector<std::pair<std::string, std::string>>;
-
-std::string text_of(const Json& value) {
-  if (value.is_null()) return "–";
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_number_float()) return fmt::format("{:.6g}", value.get<double>());
-  return value.dump();
-}
-
-using Rows = std::vector<std::vector<std::string>>;
-
-std::string interval_text(const Json& interval) {
-  if (!interval.is_array()) return "–";
-  return fmt::format("{} to {}", text_of(interval[0]), text_of(interval[1]));
-}
-
-/// Appends the rows of `estimates`, the result itself or its block `particles`.
-void append_estimates(const Json& estimates,
-                      const Json& target,
-                      const std::string& suffix,
-                      Rows& rows) {
-  const std::pair<const char*, const char*> names[] = {
-      {"log Z", "log_z"}, {"entropy", "entropy"}, {"ELBO", "elbo"}, {"EUBO", "eubo"}};
-  for (const auto& [label, key] : names) {
-    const Json estimate = estimates.value(key, Json(nullptr));
-    if (!estimate.is_object()) continue;
-    const Json known = target.value(key, Json(nullptr));
-    rows.push_back({label + suffix, text_of(estimate.at("estimate")),
-                    text_of(estimate.at("standard_error")), interval_text(estimate.at("interval")),
-                    text_of(known), standardized_error(estimate, known),
-                    text_of(estimate.at("method"))});
-  }
-}
 
 void add_estimates(Report& report, const Json& result) {
   Rows rows;
@@ -52,9 +16,7 @@ void add_estimates(Report& report, const Json& result) {
   if (rows.empty()) {
     report.paragraph(why_nothing_is_estimated(result));
   } else {
-    report.table(
-        {"", "estimate", "standard error", "95 % interval", "known", "error / s.e.", "method"},
-        rows);
+    report.table(kEstimateHeader, rows);
   }
 }
 
@@ -69,15 +31,6 @@ void add_moments(Report& report, const Json& moments) {
   }
   report.heading(fmt::format("Coordinates of the {}", text_of(moments.at("of"))))
       .table({"coordinate", "mean", "its standard error", "standard deviation"}, rows);
-}
-
-/// A block of the result as rows of names and values; blocks inside are left out.
-Cells cells_of(const Json& block) {
-  Cells cells;
-  for (const auto& [key, value] : block.items()) {
-    if (!value.is_object() && !value.is_null()) cells.emplace_back(key, text_of(value));
-  }
-  return cells;
 }
 
 }  // namespace
@@ -107,20 +60,12 @@ std::string report_html(const Json& result, const std::vector<Picture>& pictures
         .table({"", "value", "standard error", "exact draws", "method"}, rows);
   }
   for (const Picture& picture : pictures) {
-    const bool moving =
-        picture.file.size() > 4 && picture.file.compare(picture.file.size() - 4, 4, ".gif") == 0;
-    moving ? report.animation(picture.bytes, picture.caption)
-           : report.figure(picture.bytes, picture.caption);
+    add_picture(report, picture);
   }
   add_moments(report, result.at("moments"));
   report.heading("Evaluations of the target").table(cells_of(result.at("target_evaluations")));
   if (result.at("fit").is_object()) report.heading("Fit").table(cells_of(result.at("fit")));
-  report.heading("Settings");
-  for (const auto& [name, block] : result.at("options").items())
-    report.paragraph(name).table(cells_of(block));
-  report.heading("Made with")
-      .table(cells_of(result.at("versions")))
-      .table(cells_of(result.at("machine")));
+  add_settings_and_origin(report, result);
   return report.html();
 }
 

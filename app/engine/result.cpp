@@ -2,11 +2,9 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <cmath>
-#include <ctime>
 
-#include "ergon/core/machine.hpp"
+#include "json_parts.hpp"
 #include "metrics.hpp"
 
 namespace ergon::app {
@@ -14,37 +12,8 @@ namespace {
 
 constexpr std::int64_t kMostMoments = 100;
 
-/// NaN and infinity have no place in JSON.
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
-
-/// k̂, whose infinities say something: a reader's comparison must not take them for nothing.
-Json shape(const std::optional<double>& k) {
-  constexpr double kEndless = 1e9;
-  return k ? number(std::clamp(*k, -kEndless, kEndless)) : Json(nullptr);
-}
-
-Json to_json(const Interval& interval) {
-  if (!std::isfinite(interval.lower) || !std::isfinite(interval.upper)) return nullptr;
-  return Json::array({interval.lower, interval.upper});
-}
-
-Json to_json(const std::optional<Estimate>& estimate) {
-  if (!estimate) return nullptr;
-  return {{"estimate", number(estimate->value)},
-          {"standard_error", number(estimate->standard_error)},
-          {"interval", to_json(estimate->interval)},
-          {"method", estimate->method}};
-}
-
 Json count(const std::optional<std::int64_t>& value) {
   return value ? Json(*value) : Json(nullptr);
-}
-
-Json to_json(const EvaluationCounts& counts) {
-  return {{"log_density", counts.log_density},
-          {"gradient", counts.gradient},
-          {"hessian_vector", counts.hessian_vector}};
 }
 
 Json numbers(const Tensor& values) {
@@ -110,18 +79,10 @@ Json sampler_json(const Session& session, const SamplerOptions& options) {
           {"particles", options.particles},
           {"sets", options.sets},
           {"steps_taken", session.run().state().step},
-          {"density",
-           can_be_fitted(options.kind) ? Json(to_name(options.density.method)) : Json(nullptr)},
+          {"density", is_stein(options.kind) && tracks_density(options.kind)
+                          ? Json(to_name(options.density.method))
+                          : Json(nullptr)},
           {"precision", to_name(options.precision)}};
-}
-
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
 }
 
 Json metrics_json(const std::vector<Metric>& metrics) {
@@ -156,19 +117,6 @@ void add_conclusions(const Session& session,
   json["stein_residual"] = number(conclusions.stein_residual);
   json["acceptance"] = number(conclusions.acceptance);
   json["moments"] = moments(session, settings, session.run().state().particles.size(-1));
-}
-
-void add_origin(const Runtime& runtime, Json& json) {
-  const Machine machine = describe_machine();
-  json["versions"] = {{"ergon", machine.ergon_version},
-                      {"revision", machine.ergon_revision},
-                      {"libtorch", runtime.torch_version},
-                      {"blas", runtime.blas},
-                      {"compiler", machine.compiler}};
-  json["machine"] = {{"cpu", machine.cpu},
-                     {"cores", machine.cores},
-                     {"memory_gib", machine.memory_gib},
-                     {"system", machine.system}};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "ergon/core/interrupt.hpp"
 #include "ergon/core/machine.hpp"
 #include "ergon/core/progress.hpp"
+#include "ergon/learn/reverse_kl.hpp"
 #include "ergon/sampler/parameters.hpp"
 
 namespace ergon::app {
@@ -66,6 +67,11 @@ Pace pace_of(const Run& run, const SamplerOptions& options) {
   return {std::min(run.evaluations(), most), most, fmt::format("evaluations, step {}", step)};
 }
 
+/// The normalizing flow of a run's checkpoint.
+std::string checkpoint_flow_path(const std::string& folder) {
+  return checkpoint_folder(folder) + "/flow.npz";
+}
+
 /// The parameters of a run's checkpoint.
 NamedTensors parameters_of(const NamedTensors& saved) { return extract(saved, "run.parameters."); }
 
@@ -78,7 +84,14 @@ Session::Session(const SampleRequest& request, const Target& target, std::string
       seed_(request.settings.seed),
       density_(target) {}
 
-void Session::use_parameters(NamedTensors parameters) { parameters_ = std::move(parameters); }
+void Session::use_fitted(const std::string& path) {
+  const SamplerOptions& sampler = settings().sampler;
+  if (sampler.kind == SamplerKind::kFlow) {
+    normalizing_flow_.emplace(settings(), density_, path);
+  } else {
+    parameters_ = check_parameters(sampler, target_.dim(), load_tensors(path), path);
+  }
+}
 
 double Session::seconds() const { return seconds_before_ + seconds_since(started_); }
 
@@ -86,6 +99,7 @@ ProgressStyle Session::progress_style() const {
   return request_.quiet ? ProgressStyle::kQuiet : ProgressStyle::kAutomatic;
 }
 
+/// Of the sampler; a normalizing flow has its own.
 NamedTensors Session::starting_or_given() const {
   if (!parameters_.empty()) return parameters_;
   return starting_parameters(settings().sampler, density_, seed_.child("parameters"));
@@ -113,18 +127,30 @@ void Session::require_room_for_record() const {
           needed, memory);
 }
 
+std::unique_ptr<Fit> Session::make_fit() {
+  const Seed seed = seed_.child("fit");
+  if (normalizing_flow_) return normalizing_flow_->make_fit(settings().fit, seed);
+  return std::make_unique<ReverseKlFit>(density_, settings().sampler, settings().fit,
+                                        starting_or_given(),
+                                        ReverseKlFit::Seeds{seed, seed_.child("run")});
+}
+
 void Session::prepare() {
   require_room_for_record();
+  if (settings().sampler.kind == SamplerKind::kFlow && !normalizing_flow_)
+    normalizing_flow_.emplace(settings(), density_, seed_.child("normalizing-flow"));
   if (settings().fit.iterations > 0) {
-    fitting_ = std::make_unique<ReverseKlFit>(
-        density_, settings().sampler, settings().fit, starting_or_given(),
-        ReverseKlFit::Seeds{seed_.child("fit"), seed_.child("run")});
+    fitting_ = make_fit();
   } else {
     begin_run(starting_or_given());
   }
 }
 
 std::unique_ptr<Run> Session::make_run(NamedTensors parameters) const {
+  if (normalizing_flow_) {
+    return std::make_unique<Run>(density_, settings().sampler, normalizing_flow_->map(),
+                                 std::move(parameters), seed_.child("run"));
+  }
   Run::Keep keep;
   if (records_flow(settings())) keep.flow_safety = settings().flow.safety;
   return std::make_unique<Run>(density_, settings().sampler, std::move(parameters),
@@ -143,6 +169,10 @@ SessionEnd Session::carry_out() {
     finish_fit();
   }
   const SessionEnd end = carry_out_run();
+  if (end == SessionEnd::kComplete && normalizing_flow_) {
+    const Tensor exact = exact_draws(run_->state().log_density.numel());
+    if (exact.defined()) upper_bound_ = normalizing_flow_->bound_from_above(exact);
+  }
   return end == SessionEnd::kComplete && records_flow(settings()) ? carry_out_draws() : end;
 }
 
@@ -185,7 +215,14 @@ void Session::finish_fit() {
   NamedTensors best = fitting_->best_parameters();
   fitting_.reset();
   fit_record_ = std::move(record);
-  write_fit(folder_, settings(), target_.dim(), *fit_record_, best);
+  if (normalizing_flow_) {
+    normalizing_flow_->flow().set_parameters(best, "fit");
+    normalizing_flow_->flow().save(folder_ + "/flow.npz");
+    write_fit_options(folder_, settings(), target_.dim(), *fit_record_);
+    best = starting_or_given();
+  } else {
+    write_fit(folder_, settings(), target_.dim(), *fit_record_, best);
+  }
   begin_run(std::move(best));
   save();
 }
@@ -212,10 +249,10 @@ SessionEnd Session::carry_out_run() {
   return run_->status() == RunStatus::kNotArrived ? SessionEnd::kNotArrived : SessionEnd::kComplete;
 }
 
-/// Exact draws of the target, where it has a sampler, for the upper bound.
-Tensor Session::exact_draws() const {
-  const std::int64_t count = std::min(settings().flow.draws, kMostExactDraws);
-  const auto exact = target_.sample(count, seed_.child("exact").generator());
+/// At most `count` exact draws of the target, where it has a sampler, for the upper bound.
+Tensor Session::exact_draws(std::int64_t count) const {
+  const auto exact =
+      target_.sample(std::min(count, kMostExactDraws), seed_.child("exact").generator());
   return exact ? exact->to(run_->state().particles.scalar_type()) : Tensor();
 }
 
@@ -231,8 +268,9 @@ SessionEnd Session::carry_out_draws() {
       if (interrupt_requested()) throw Stopped{};
       progress.update(done);
     };
-    record.estimates = estimate_with_flows(record.flows, density_, settings().flow,
-                                           seed_.child("flow"), exact_draws(), observer);
+    record.estimates =
+        estimate_with_flows(record.flows, density_, settings().flow, seed_.child("flow"),
+                            exact_draws(settings().flow.draws), observer);
   } catch (const Stopped&) {
     return SessionEnd::kInterrupted;
   } catch (const NumericalFailure& failure) {
@@ -278,7 +316,12 @@ NamedTensors Session::checkpoint() const {
   return saved;
 }
 
-void Session::save() const { save_tensors(checkpoint_state_path(folder_), checkpoint()); }
+void Session::save() const {
+  if (normalizing_flow_ && !fitting_)
+    normalizing_flow_->flow().save(
+        checkpoint_flow_path(folder_));  // before the state that needs it
+  save_tensors(checkpoint_state_path(folder_), checkpoint());
+}
 
 void Session::save_when_due() {
   if (seconds_since(saved_) < request_.checkpoint_every) return;
@@ -307,6 +350,8 @@ void Session::restore_fit(const NamedTensors& saved, const std::string& context)
 }
 
 void Session::restore_run(const NamedTensors& saved, const std::string& context) {
+  if (settings().sampler.kind == SamplerKind::kFlow)
+    normalizing_flow_.emplace(settings(), density_, checkpoint_flow_path(folder_));
   run_ = make_run(parameters_of(saved));
   run_->restore(extract(saved, "run."), context);
   const NamedTensors record = extract(saved, "fit_record.");
@@ -321,13 +366,20 @@ void write_fit(const std::string& folder,
                std::int64_t dim,
                const FitRecord& record,
                const NamedTensors& parameters) {
+  save_tensors(folder + "/fit.npz", parameters);
+  write_fit_options(folder, settings, dim, record);
+}
+
+void write_fit_options(const std::string& folder,
+                       const RunSettings& settings,
+                       std::int64_t dim,
+                       const FitRecord& record) {
   Json json;
   json["format"] = "ergon-fit/1";
   json["ergon"] = ergon_version();
   json["dim"] = dim;
   json["objective"] = record.objective;
   json["options"] = to_json(settings);
-  save_tensors(folder + "/fit.npz", parameters);
   write_file(folder + "/fit.json", json.dump(2) + "\n");
 }
 

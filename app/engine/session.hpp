@@ -11,10 +11,11 @@
 #include "ergon/core/tensor_io.hpp"
 #include "ergon/density/counting.hpp"
 #include "ergon/density/target.hpp"
+#include "ergon/learn/fit.hpp"
 #include "ergon/learn/flow_estimates.hpp"
-#include "ergon/learn/reverse_kl.hpp"
 #include "ergon/sampler/run.hpp"
 #include "sample_request.hpp"
+#include "sampler_flow.hpp"
 
 namespace ergon::app {
 
@@ -50,8 +51,10 @@ class Session {
   /// All must outlive the session. `folder` exists.
   Session(const SampleRequest& request, const Target& target, std::string folder);
 
-  /// Before carry_out: starts from these parameters instead of the starting ones, without a fit.
-  void use_parameters(NamedTensors parameters);
+  /// Before carry_out: starts from the parameters in this file of an earlier fit instead of the
+  /// starting ones, without a fit. Throws InvalidInput naming it: they are none of this sampler
+  /// and target.
+  void use_fitted(const std::string& path);
   /// Before carry_out: builds the fit or the run, which evaluates the target at the first
   /// particles. Throws InvalidInput.
   void prepare();
@@ -67,6 +70,10 @@ class Session {
   const std::optional<FitRecord>& fit() const { return fit_record_; }
   /// After carry_out, where the run is recorded (records_flow).
   const std::optional<FlowRecord>& flow() const { return flow_record_; }
+  /// Where the sampler is `flow`.
+  const std::optional<SamplerFlow>& normalizing_flow() const { return normalizing_flow_; }
+  /// After carry_out, where the sampler is `flow`.
+  const UpperBound& upper_bound() const { return upper_bound_; }
   const std::vector<Frame>& frames() const { return frames_; }
   EvaluationCounts evaluations() const { return density_.counts(); }
   double seconds() const;
@@ -75,6 +82,7 @@ class Session {
   const RunSettings& settings() const { return request_.settings; }
   ProgressStyle progress_style() const;
   NamedTensors starting_or_given() const;
+  std::unique_ptr<Fit> make_fit();
   void require_room_for_record() const;
   std::unique_ptr<Run> make_run(NamedTensors parameters) const;
   void begin_run(NamedTensors parameters);
@@ -85,7 +93,7 @@ class Session {
   SessionEnd carry_out_run();
   SessionEnd carry_out_draws();
   void keep_frame();
-  Tensor exact_draws() const;
+  Tensor exact_draws(std::int64_t count) const;
 
   NamedTensors checkpoint() const;
   void save_when_due();
@@ -98,7 +106,9 @@ class Session {
   Seed seed_;
   CountingDensity density_;
   NamedTensors parameters_;  ///< of an earlier fit; empty: none
-  std::unique_ptr<ReverseKlFit> fitting_;
+  std::optional<SamplerFlow> normalizing_flow_;
+  UpperBound upper_bound_;
+  std::unique_ptr<Fit> fitting_;
   std::unique_ptr<Run> run_;
   std::optional<FitRecord> fit_record_;
   std::optional<FlowRecord> flow_record_;
@@ -108,7 +118,13 @@ class Session {
   std::chrono::steady_clock::time_point saved_ = started_;
 };
 
-/// fit.npz and fit.json: the learned parameters and the options they belong to.
+/// fit.json: the options that learned parameters belong to.
+void write_fit_options(const std::string& folder,
+                       const RunSettings& settings,
+                       std::int64_t dim,
+                       const FitRecord& record);
+
+/// That, and fit.npz: the parameters.
 void write_fit(const std::string& folder,
                const RunSettings& settings,
                std::int64_t dim,

@@ -4,6 +4,7 @@
 #include "ergon/sampler/parameters.hpp"
 #include "estimate_warnings.hpp"
 #include "result.hpp"
+#include "start.hpp"
 
 namespace ergon::app {
 namespace {
@@ -19,19 +20,21 @@ void warn_about_learning(const Session& session,
                          const RunSettings& settings,
                          std::vector<std::string>& texts) {
   const bool fitted = session.fit().has_value() || !settings.fitted.empty();
-  if (!fitted && !learned_names(settings.sampler).empty()) {
-    texts.push_back(
+  const bool flow = settings.sampler.kind == SamplerKind::kFlow;
+  if (!fitted && (flow || !learned_names(settings.sampler).empty())) {
+    texts.push_back(fmt::format(
         "nothing was fitted: what the sampler could learn stands at its starting values; add --fit "
-        "200, or reuse a fit with --fitted");
+        "{}, or reuse a fit with --fitted",
+        flow ? 2000 : 200));
   }
   if (session.fit() && session.fit()->skipped > 0) {
-    texts.push_back(
-        fmt::format("{} of {} iterations of the fit had a gradient that was not finite and changed "
-                    "nothing; try a smaller --step-size-value or --fit-learning-rate",
-                    session.fit()->skipped, session.fit()->trace.size()));
+    texts.push_back(fmt::format(
+        "{} of {} iterations of the fit had a gradient that was not finite and changed "
+        "nothing; try a smaller {}--fit-learning-rate",
+        session.fit()->skipped, session.fit()->trace.size(), flow ? "" : "--step-size-value or "));
   }
   const std::string target = target_text(settings.target);
-  if (!settings.fitted.empty() && settings.fitted_target != target) {
+  if (!settings.fitted_target.empty() && settings.fitted_target != target) {
     texts.push_back(fmt::format("the reused parameters were fitted to the target '{}', not to '{}'",
                                 settings.fitted_target, target));
   }
@@ -93,14 +96,21 @@ std::int64_t clamped_steps(const std::vector<TraceRow>& trace, Clamp clamp) {
   });
 }
 
-void warn_about_moves(const std::vector<TraceRow>& trace, std::vector<std::string>& texts) {
+void warn_about_moves(const std::vector<TraceRow>& trace,
+                      SamplerKind kind,
+                      std::vector<std::string>& texts) {
   std::int64_t undone = 0;
   std::int64_t noninvertible = 0;
   for (const TraceRow& row : trace) {
     undone += row.nonfinite;
     noninvertible += row.noninvertible;
   }
-  if (undone > 0) {
+  if (undone > 0 && kind == SamplerKind::kFlow) {
+    texts.push_back(
+        fmt::format("at {} draws of the flow the density or its gradient was not finite: they "
+                    "count as weight zero",
+                    undone));
+  } else if (undone > 0) {
     texts.push_back(
         fmt::format("{} moves of particles were undone since the density or its gradient was not "
                     "finite where they led",
@@ -155,15 +165,13 @@ std::vector<std::string> warnings(const Session& session,
                                   const Runtime& runtime) {
   std::vector<std::string> texts;
   if (!runtime.optimised_blas) {
-    texts.push_back(
-        "no optimised BLAS is behind libtorch (found: " + runtime.blas +
-        "): matrix products are many times slower than they need be; install libopenblas0-openmp");
+    texts.push_back(blas_warning(runtime));
   }
   warn_about_learning(session, settings, texts);
   warn_about_estimates(session, conclusions, settings, texts);
   warn_about_convergence(conclusions, settings.sampler, target.dim(), texts);
   warn_about_divergence(session, settings.sampler, target.dim(), texts);
-  warn_about_moves(session.run().trace(), texts);
+  warn_about_moves(session.run().trace(), settings.sampler.kind, texts);
   warn_about_steps(session, settings, texts);
   if (settings.animate && target.dim() != 2) {
     texts.push_back(

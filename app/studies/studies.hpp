@@ -10,5 +10,6 @@ Study calibration_study();
 Study evidence_study();
 Study log_z_study();
 Study entropy_accuracy_study();
+Study path_gradients_study();
 
 }  // namespace ergon::app

@@ -242,6 +242,21 @@ TEST(AppBenchPlan, AFitTakesWhatTheRunLeavesAndNoMoreThanItsShare) {
   EXPECT_THAT(allot(flow, 389, costs).skipped, HasSubstr("would cost 390"));
 }
 
+TEST(AppBenchPlan, ANormalizingFlowIsFittedWithWhatItsDrawsLeave) {
+  const BenchPair flow = pair_with("flow", "particles = 100\nfit-draws = 50\n");
+  EXPECT_EQ(flow.rule, BudgetRule::kFit);
+  ASSERT_EQ(flow.pilots.size(), 2u);
+  EXPECT_THAT(flow.pilots[0].arguments, Contains("--fit=1"));
+  // Draws before and after the map; held-out draws ask for no gradients.
+  const PilotCosts costs{0, 200, 50, 0};
+  EXPECT_THAT(allot(flow, 100'000, costs).arguments, ElementsAre("--fit=1996"));
+  EXPECT_THAT(allot(flow, 699, costs).skipped, HasSubstr("would cost 700"));
+  EXPECT_THAT(refusal(kHead + std::string("[targets.funnel]\n[samplers.flow]\nfit-share = 0\n")),
+              HasSubstr("funnel/flow: --sampler flow is nothing without its fit"));
+  EXPECT_THAT(refusal(kHead + std::string("[targets.funnel]\n[samplers.flow]\nfit = 3\n")),
+              HasSubstr("'fit' follows from the budget"));
+}
+
 TEST(AppBenchPlan, TwoPilotsTellIterationsHeldOutEvaluationsAndTheRunApart) {
   const auto result = [](double fit, double total) {
     Json json;

@@ -1,10 +1,8 @@
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
 
-#include "program.hpp"
+#include "refusals.hpp"
 
 namespace ergon::testing {
 namespace {
@@ -18,29 +16,6 @@ Words small_run(const Words& more) {
                  "2",      "--steps",         "3",           "--no-figures", "--quiet"};
   words.insert(words.end(), more.begin(), more.end());
   return words;
-}
-
-/// One clear sentence on stderr, nothing on stdout, status 2.
-void expect_refused(const Outcome& outcome, const Words& says) {
-  EXPECT_EQ(outcome.status, 2) << outcome.err;
-  EXPECT_EQ(outcome.out, "");
-  EXPECT_THAT(outcome.err, StartsWith("ergon: "));
-  EXPECT_EQ(outcome.err.find('\n'), outcome.err.size() - 1) << "more than a line: " << outcome.err;
-  for (const auto& part : says) EXPECT_THAT(outcome.err, HasSubstr(part));
-}
-
-struct Fault {
-  Words words;
-  Words says;
-};
-
-void expect_all_refused(const Workspace& here, const std::vector<Fault>& faults) {
-  const Words before = here.list();
-  for (const Fault& fault : faults) {
-    SCOPED_TRACE(::testing::PrintToString(fault.words));
-    expect_refused(here.run(fault.words), fault.says);
-    EXPECT_EQ(here.list(), before) << "something was left behind";
-  }
 }
 
 TEST(AppFaults, UnknownWordsNameTheNearestAndTheAlternatives) {
@@ -163,12 +138,12 @@ TEST(AppFaults, ConfigurationFilesAreReadStrictly) {
 TEST(AppFaults, EarlierRunsThatAreNotThereAreRefused) {
   const Workspace here;
   here.write("empty.npz", "");
-  expect_all_refused(here,
-                     {{{"sample", "--resume", "nowhere"}, {"nowhere", "no checkpoint"}},
-                      {{"sample", "gaussian", "--fitted", "nowhere"}, {"--fitted", "nowhere"}},
-                      {{"sample", "gaussian", "--fitted", "empty.npz"}, {"empty.json", "beside"}},
-                      {{"sample", "gaussian", "--resume", "nowhere"}, {"leave gaussian out"}},
-                      {{"sample", "--resume", "nowhere", "--steps", "3"}, {"leave --steps out"}}});
+  expect_all_refused(
+      here, {{{"sample", "--resume", "nowhere"}, {"nowhere", "no checkpoint"}},
+             {{"sample", "gaussian", "--fitted", "nowhere"}, {"--fitted", "nowhere"}},
+             {{"sample", "gaussian", "--fitted", "empty.npz"}, {"empty.npz", "not an .npz file"}},
+             {{"sample", "gaussian", "--resume", "nowhere"}, {"leave gaussian out"}},
+             {{"sample", "--resume", "nowhere", "--steps", "3"}, {"leave --steps out"}}});
 }
 
 TEST(AppFaults, MissingAndMalformedDataFilesAreRefused) {

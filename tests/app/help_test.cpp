@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const Words kCommands = {"sample", "targets", "samplers", "study"};
+const Words kCommands = {"sample", "fit-flow", "targets", "samplers", "study"};
 
 TEST(AppHelp, EveryCommandHasAPageWithUsageAndExamples) {
   const Workspace here;
@@ -117,7 +117,7 @@ TEST(AppHelp, ListsComeAsJsonToo) {
   EXPECT_GT(targets.size(), 10u);
   EXPECT_TRUE(targets[0].contains("definition"));
   const Json samplers = Json::parse(here.run({"samplers", "--json"}).out);
-  ASSERT_EQ(samplers.size(), 13u);
+  ASSERT_EQ(samplers.size(), 14u);
   EXPECT_EQ(samplers[0]["name"], "stein-flow");
   EXPECT_EQ(samplers[2]["name"], "p-svgd");
   EXPECT_EQ(samplers[2]["options"]["control"], "truncation");

@@ -152,6 +152,7 @@ const std::map<std::string, Shape> kInner = {
     {"options",
      {{"target", Kind::kObject},
       {"sampler", Kind::kObject},
+      {"flow", Kind::kObjectOrNull},
       {"fit", Kind::kObject},
       {"estimate", Kind::kObject},
       {"run", Kind::kObject}}}};
