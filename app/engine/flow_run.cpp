@@ -1,8 +1,11 @@
 #include "flow_run.hpp"
 
+#include <cmath>
+
 #include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/core/interrupt.hpp"
+#include "ergon/core/machine.hpp"
 #include "flow_input.hpp"
 #include "flow_outputs.hpp"
 #include "flow_session.hpp"
@@ -11,6 +14,21 @@
 
 namespace ergon::app {
 namespace {
+
+constexpr double kShareOfMemory = 0.5;
+constexpr double kNumbersOfDraw = 8;   // log q, log p̄, weights, temporaries
+constexpr double kCopiesOfPoints = 4;  // draws, exact draws, float64 of both
+
+/// What would show only after the training.
+void require_room_for_draws(std::int64_t draws, std::int64_t dim) {
+  const double memory = describe_machine().memory_gib;
+  const double each = kCopiesOfPoints * static_cast<double>(dim) + kNumbersOfDraw;
+  const double needed = each * static_cast<double>(draws) * sizeof(double) / std::pow(1024.0, 3);
+  require(memory <= 0 || needed <= kShareOfMemory * memory,
+          "not enough memory for --draws {} in {} dimensions: that takes {:.3g} GiB, and half of "
+          "this machine's {:.3g} GiB are for it; take fewer --draws",
+          draws, dim, needed, memory);
+}
 
 RunFolder claim_folder(const FitFlowRequest& request) {
   if (request.resume) return RunFolder::existing(request.out);
@@ -71,6 +89,7 @@ EngineOutcome fit_flow(FitFlowRequest& request) {
   const FitFlowSettings& settings = request.settings;
   const Runtime runtime = runtime_for(settings.threads);
   const FlowInput input = load_flow_input(request.settings);
+  require_room_for_draws(settings.draws, input.dim);
   RunFolder folder = claim_folder(request);
   request.out = folder.path();
   FlowSession session(request, input, folder.path());

@@ -48,16 +48,16 @@ void warn_about_weights(const FlowFindings& findings, Texts& texts) {
 }
 
 /// KL(p||q) from exact draws of p against what the flow's own weighted draws say of it: they cannot
-/// see mass where the flow has none.
-void warn_about_missed_mass(const FlowFindings& findings, bool reverse, Texts& texts) {
-  if (!findings.weights || !findings.forward) return;
+/// see mass where the flow has none. Whether it warned.
+bool warn_about_missed_mass(const FlowFindings& findings, bool reverse, Texts& texts) {
+  if (!findings.weights || !findings.forward) return false;
   const Tensor log_weight = findings.log_density - findings.log_q;
   const Expectation seen =
       expectation_under_weights(log_weight.unsqueeze(1), {log_weight, findings.log_density});
   const Estimate& eubo = findings.forward->eubo;
   const double excess = eubo.value - seen.mean.item<double>();
   const double noise = std::hypot(eubo.standard_error, seen.standard_error.item<double>());
-  if (excess <= kMissedNoise * noise + kSmallMissed) return;  // an infinite EUBO goes on
+  if (excess <= kMissedNoise * noise + kSmallMissed) return false;  // an infinite EUBO goes on
   texts.push_back(
       fmt::format("exact draws of the target find mass that the flow misses: the EUBO is {:.4g}, "
                   "the flow's own draws say {:.4g}; log Z and entropy leave that mass out, which "
@@ -66,6 +66,21 @@ void warn_about_missed_mass(const FlowFindings& findings, bool reverse, Texts& t
                   reverse ? "the reverse KL divergence drops modes: take --train-draws, whose "
                             "forward KL covers them"
                           : "take more --iterations, more points, or another --flow"));
+  return true;
+}
+
+/// Places where q is far too small weigh much at exact draws, and are hardly ever drawn from q.
+void warn_about_forward_weights(const FlowFindings& findings, Texts& texts) {
+  if (!findings.weights || !findings.forward) return;
+  const Estimate& forward = findings.forward->ess_share;
+  const double reverse = findings.weights->ess_share;
+  if (reverse < kSmallEssShare) return;  // said already
+  if (!(forward.value + kWorseNoise * forward.standard_error < kSmallEssShare)) return;
+  texts.push_back(fmt::format(
+      "the forward ESS is {:.2g} % where the flow's own draws say {:.2g} %: at some exact draws of "
+      "the target the flow's density is far too small (tails, or a mode), which its own draws "
+      "hardly meet; log Z and entropy may be off by more than their errors",
+      100 * forward.value, 100 * reverse));
 }
 
 double last_held_out(const std::vector<FitRow>& trace) {
@@ -129,7 +144,8 @@ std::vector<std::string> flow_warnings(const FlowSession& session, const FlowRun
   if (!parts.runtime.optimised_blas) texts.push_back(blas_warning(parts.runtime));
   warn_about_training(session, parts, texts);
   warn_about_weights(session.findings(), texts);
-  warn_about_missed_mass(session.findings(), is_reverse(parts.settings.fit.gradient), texts);
+  if (!warn_about_missed_mass(session.findings(), is_reverse(parts.settings.fit.gradient), texts))
+    warn_about_forward_weights(session.findings(), texts);
   warn_about_whole_numbers(parts.input, parts.settings.data, texts);
   return texts;
 }

@@ -90,6 +90,7 @@ TEST(AppFitFlowFaults, OptionsWithoutEffectAreRefused) {
        {on_points({"--held-out-share", "1"}), {"--held-out-share", "between 0 and 1"}},
        {on_points({"--batch", "0"}), {"--batch", "at least 1"}},
        {{"fit-flow", "mixture-4", "--draws", "1"}, {"--draws", "at least 2"}},
+       {{"fit-flow", "mixture-4", "--draws", "10000000000"}, {"not enough memory", "--draws"}},
        {{"fit-flow", "gaussian", "--dim", "1"}, {"one dimension", "maf"}},
        {{"fit-flow", "mixture-4", "--resume", "run"}, {"leave mixture-4 out"}}});
 }
