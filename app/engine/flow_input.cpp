@@ -67,16 +67,19 @@ Points read_points(const std::string& path, const FlowDataOptions& options) {
   return {images.pixels, ImageShape{images.channels, images.rows, images.columns}};
 }
 
+void require_finite(const char* option, const Tensor& values, const std::string& path) {
+  const Tensor broken = values.isfinite().logical_not().nonzero();
+  if (broken.size(0) == 0) return;
+  fail("{}: {}: row {}, column {} is not a finite number; leave such rows out", option, path,
+       broken[0][0].item<std::int64_t>() + 1, broken[0][1].item<std::int64_t>() + 1);
+}
+
 /// Refuses what no density can be fitted to, naming the place.
 void check_points(const Points& points, const std::string& path) {
   const Tensor& values = points.values;
   require(values.size(1) >= 1, "--samples: {} has no columns", path);
   if (points.image) return;
-  const Tensor broken = values.isfinite().logical_not().nonzero();
-  if (broken.size(0) > 0) {
-    fail("--samples: {}: row {}, column {} is not a finite number; leave such rows out", path,
-         broken[0][0].item<std::int64_t>() + 1, broken[0][1].item<std::int64_t>() + 1);
-  }
+  require_finite("--samples", values, path);
   const Tensor constant = (values.amax(0) == values.amin(0)).nonzero();
   if (constant.size(0) > 0) {
     fail(
@@ -111,6 +114,7 @@ Tensor further_points(const char* option,
           points.size(1), options.samples, dim);
   require(points.size(0) >= kFewestRows, "{}: {} has {} rows, at least {} are needed", option, path,
           points.size(0), kFewestRows);
+  require_finite(option, points, path);
   return points;
 }
 
@@ -155,11 +159,7 @@ void settle_image_options(const ImageShape& image, FitFlowSettings& settings) {
   if (takes_flow_option(flow.architecture, "flow-channels")) flow.channels = image.channels;
   if (takes_flow_option(flow.architecture, "flow-rows")) flow.rows = image.rows;
   if (!settings.levels_may_shrink) return;
-  std::int64_t levels = 0;  // halvings that leave whole pixels
-  for (std::int64_t rows = image.rows, columns = image.columns;
-       levels < flow.levels && rows % 2 == 0 && columns % 2 == 0; rows /= 2, columns /= 2) {
-    ++levels;
-  }
+  const std::int64_t levels = std::min(flow.levels, possible_levels(image.rows, image.columns));
   flow.levels = std::max<std::int64_t>(1, levels);
   settings.levels_may_shrink = false;
 }

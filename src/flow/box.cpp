@@ -23,7 +23,12 @@ template <class Real>
 Ends ends_as(double lower, double upper) {
   const auto low = static_cast<Real>(lower);
   const auto high = static_cast<Real>(upper);
-  return {low, high, std::nextafter(low, high), std::nextafter(high, low)};
+  const Real first = std::nextafter(low, high);
+  require(std::isfinite(high - low) && first < high,
+          "a box from {} to {} has no room, or too much, in float{}; choose other ends, or double "
+          "precision",
+          lower, upper, 8 * sizeof(Real));
+  return {low, high, first, std::nextafter(high, low)};
 }
 
 Ends ends_for(const Tensor& points, double lower, double upper) {

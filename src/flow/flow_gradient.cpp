@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base_density.hpp"
 #include "ergon/core/errors.hpp"
 
 // MATH: docs/maths/path_gradients.md
@@ -15,18 +16,13 @@
 namespace ergon {
 namespace {
 
+using internal::base_log_prob;
+
 void require_points(const NormalizingFlow& flow, const Tensor& points, const char* what) {
   require(points.dim() == 2 && points.size(0) > 0 && points.size(1) == flow.dim(),
           "{} must be (n, {}), one row for each point and at least one, got {}-dimensional with {} "
           "elements",
           what, flow.dim(), points.dim(), points.numel());
-}
-
-constexpr double kLog2Pi = 1.8378770664093454836;
-
-// log N(z; 0, I).
-Tensor base_log_prob(const Tensor& z) {
-  return -0.5 * (z.square().sum(-1) + kLog2Pi * static_cast<double>(z.size(-1)));
 }
 
 // Σ_i <points_i, weights_i> / n with constant weights: its gradient is the mean of weightsᵀ

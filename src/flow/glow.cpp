@@ -62,16 +62,6 @@ std::unique_ptr<FlowLayer> level(const GlowShape& shape, const Generator& genera
 
 }  // namespace
 
-std::int64_t possible_levels(std::int64_t rows, std::int64_t columns) {
-  std::int64_t levels = 0;
-  while (rows >= 2 && columns >= 2 && rows % 2 == 0 && columns % 2 == 0) {
-    rows /= 2;
-    columns /= 2;
-    ++levels;
-  }
-  return levels;
-}
-
 std::unique_ptr<FlowLayer> glow_layers(const GlowShape& shape,
                                        at::ScalarType type,
                                        Generator generator) {

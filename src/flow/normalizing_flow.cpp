@@ -10,21 +10,17 @@
 #include <set>
 #include <utility>
 
+#include "base_density.hpp"
 #include "build_layers.hpp"
 #include "ergon/core/errors.hpp"
 
 namespace ergon {
 namespace {
 
-constexpr double kLog2Pi = 1.8378770664093454836;
+using internal::base_log_prob;
 
 Tensor in_type(const Tensor& points, at::ScalarType type) {
   return points.scalar_type() == type ? points : points.to(type);
-}
-
-/// log N(z; 0, I).
-Tensor base_log_prob(const Tensor& z) {
-  return -0.5 * z.square().sum(-1) - 0.5 * kLog2Pi * static_cast<double>(z.size(-1));
 }
 
 at::ScalarType type_of(const std::shared_ptr<FlowLayer>& layers) {

@@ -97,11 +97,7 @@ Lattice lattice_of(const NormalizingFlowOptions& options, std::int64_t dim) {
 
 void validate_levels(const NormalizingFlowOptions& options, std::int64_t dim) {
   const Lattice lattice = lattice_of(options, dim);
-  std::int64_t possible = 0;
-  for (Lattice left = lattice; left.rows % 2 == 0 && left.columns % 2 == 0;) {
-    left = {left.rows / 2, left.columns / 2};
-    ++possible;
-  }
+  const std::int64_t possible = possible_levels(lattice.rows, lattice.columns);
   require(possible > 0,
           "glow halves the sides of an image at every level, which {} x {} does not allow; choose "
           "another --flow",
@@ -182,6 +178,16 @@ bool takes_flow_option(FlowArchitecture architecture, std::string_view name) {
   if (among("flow-mixing")) return is_coupling(architecture) || is_autoregressive(architecture);
   if (among("flow-channels", "flow-rows")) return image || is_coupling(architecture);
   return image && among("flow-levels");
+}
+
+std::int64_t possible_levels(std::int64_t rows, std::int64_t columns) {
+  std::int64_t levels = 0;
+  while (rows >= 2 && columns >= 2 && rows % 2 == 0 && columns % 2 == 0) {
+    rows /= 2;
+    columns /= 2;
+    ++levels;
+  }
+  return levels;
 }
 
 const std::vector<FlowDescription>& flow_catalogue() {

@@ -13,6 +13,13 @@
 #include "ergon/image/idx.hpp"
 
 namespace ergon {
+namespace {
+
+// Noise stays this far inside (0, 1): in float32 255 + u < 256 then, and 0 + u > 0, so that a
+// density on that box is positive.
+constexpr double kNoiseMargin = 1.0 / 65536;
+
+}  // namespace
 
 ImageSet load_images(const std::string& path) {
   const IdxArray array = read_idx(path);
@@ -49,7 +56,8 @@ ImageSet pool_images(const ImageSet& images, std::int64_t factor) {
 
 Tensor dequantized(const Tensor& pixels, at::ScalarType type, Generator generator) {
   const Tensor levels = pixels.to(type);
-  return levels + draw::uniform_like(levels, std::move(generator));
+  const Tensor noise = draw::uniform_like(levels, std::move(generator));
+  return levels + kNoiseMargin + (1 - 2 * kNoiseMargin) * noise;
 }
 
 double bits_per_dimension(double mean_log_prob, std::int64_t dim) {

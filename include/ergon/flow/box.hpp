@@ -14,7 +14,9 @@ namespace ergon {
 /// zeros in the coordinates that are outside, and nothing has a gradient in those.
 class Box final : public FlowLayer {
  public:
-  /// Throws InvalidInput: dim below 1, ends that are not finite, upper not above lower.
+  /// Throws InvalidInput: dim below 1, ends that are not finite, upper not above lower. So do the
+  /// maps, for points of a type in which no number lies between the ends, or their distance
+  /// overflows.
   Box(std::int64_t dim, double lower, double upper);
 
   std::int64_t dim() const override { return dim_; }

@@ -28,7 +28,7 @@ class Composition final : public FlowLayer {
   std::vector<std::unique_ptr<FlowLayer>> layers_;
 };
 
-/// T⁻¹ as a layer.
+/// T⁻¹ as a layer. Its start_from_data sets nothing, whatever T is.
 class Inverse final : public FlowLayer {
  public:
   explicit Inverse(std::unique_ptr<FlowLayer> layer);

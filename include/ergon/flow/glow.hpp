@@ -21,9 +21,6 @@ struct GlowShape {
   NetworkOptions network = {};
 };
 
-/// How often rows and columns can both be halved: the levels that a Glow can have.
-std::int64_t possible_levels(std::int64_t rows, std::int64_t columns);
-
 /// The layers of a Glow on points (channels, rows, columns), row-major (Kingma, Dhariwal 2018).
 /// From the data to the base, a level is: squeeze; `steps` times actnorm, invertible 1 x 1
 /// convolution, affine coupling of the second half of the channels by the first; then the second

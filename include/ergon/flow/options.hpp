@@ -90,6 +90,9 @@ NormalizingFlowOptions normalizing_flow_preset(FlowArchitecture architecture);
 /// their preset.
 bool takes_flow_option(FlowArchitecture architecture, std::string_view name);
 
+/// How often rows and columns can both be halved: the levels that a Glow can have.
+std::int64_t possible_levels(std::int64_t rows, std::int64_t columns);
+
 /// One line of a list of flows.
 struct FlowDescription {
   FlowArchitecture architecture;

@@ -26,11 +26,11 @@ ImageSet load_images(const std::string& path);
 /// levels. Throws InvalidInput: factor below 1, or no divisor of rows and columns.
 ImageSet pool_images(const ImageSet& images, std::int64_t factor);
 
-/// Pixels plus independent U(0, 1) numbers, in [0, 256]: what a density over pixels is fitted to
-/// (Uria, Murray, Larochelle 2013, "RNADE").
+/// Pixels plus independent numbers, uniform on (0, 1) less 2^-16 at either end: in (0, 256) in
+/// float32, too. What a density over pixels is fitted to (Uria, Murray, Larochelle 2013, "RNADE").
 Tensor dequantized(const Tensor& pixels, at::ScalarType type, Generator generator);
 
-/// -log p / (D ln 2) for the mean log-density of dequantized pixels, each in [0, 256]: an upper
+/// -log p / (D ln 2) for the mean log-density of dequantized pixels, each in (0, 256): an upper
 /// bound on the bits per dimension of the pixels themselves (Theis, van den Oord, Bethge 2016).
 double bits_per_dimension(double mean_log_prob, std::int64_t dim);
 
