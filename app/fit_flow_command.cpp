@@ -252,8 +252,11 @@ void finish_request(const Words& words, FitFlowOptions& options) {
   settings.flow.validate();
   settings.fit.validate();
   require(settings.draws >= 2, "--draws must be at least 2, got {}", settings.draws);
-  require(settings.gradient_batches == 0 || settings.gradient_batches >= 2,
-          "--gradient-batches must be 0 or at least 2, got {}", settings.gradient_batches);
+  constexpr std::int64_t kMostBatches = 10'000;  // their gradients are kept side by side
+  require(settings.gradient_batches == 0 ||
+              (settings.gradient_batches >= 2 && settings.gradient_batches <= kMostBatches),
+          "--gradient-batches must be 0, or from 2 to {}, got {}", kMostBatches,
+          settings.gradient_batches);
   require(
       settings.gradient_batches == 0 || settings.has_target(),
       "--gradient-batches compares gradients at a TARGET with a known log-density: name one, or "

@@ -121,6 +121,15 @@ void warn_about_training(const FlowSession& session, const FlowRunParts& parts, 
   }
 }
 
+void warn_about_likelihood(const FlowFindings& findings, Texts& texts) {
+  const auto& nll = findings.negative_log_likelihood;
+  if (!nll || std::isfinite(nll->value)) return;
+  texts.push_back(
+      fmt::format("{} is no finite number: the flow gives some of these points the density zero; "
+                  "they lie outside its --flow-support, or too far away",
+                  nll->method));
+}
+
 /// A density can grow without bound at points that many rows share.
 void warn_about_whole_numbers(const FlowInput& input, const FlowDataOptions& data, Texts& texts) {
   if (data.samples.empty() || input.image) return;
@@ -146,6 +155,7 @@ std::vector<std::string> flow_warnings(const FlowSession& session, const FlowRun
   warn_about_weights(session.findings(), texts);
   if (!warn_about_missed_mass(session.findings(), is_reverse(parts.settings.fit.gradient), texts))
     warn_about_forward_weights(session.findings(), texts);
+  warn_about_likelihood(session.findings(), texts);
   warn_about_whole_numbers(parts.input, parts.settings.data, texts);
   return texts;
 }

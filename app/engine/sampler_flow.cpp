@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <vector>
+
 #include "ergon/core/errors.hpp"
 #include "ergon/estimate/importance.hpp"
 #include "ergon/learn/normalizing_flow_fit.hpp"
@@ -10,6 +12,8 @@
 
 namespace ergon::app {
 namespace {
+
+constexpr std::int64_t kMostRows = 5000;  // through the flow's networks at once
 
 AffineMap whitening(const SamplerOptions& sampler, std::int64_t dim) {
   return *precondition_map(starting_parameters(sampler, dim, Seed(0)));
@@ -74,8 +78,10 @@ UpperBound SamplerFlow::bound_from_above(const Tensor& exact) const {
   const at::NoGradGuard no_grad;
   UpperBound bound;
   try {
-    const Tensor z = map_.inverse(exact.to(flow_->type())).points;
-    bound.eubo = evidence_upper_bound(target_.log_density(z) - flow_->log_prob(z));
+    std::vector<Tensor> log_weights;
+    for (const Tensor& rows : map_.inverse(exact.to(flow_->type())).points.split(kMostRows))
+      log_weights.push_back(target_.log_density(rows) - flow_->log_prob(rows));
+    bound.eubo = evidence_upper_bound(at::cat(log_weights));
   } catch (const InvalidInput& error) {
     bound.failure = error.what();
   } catch (const NumericalFailure& failure) {

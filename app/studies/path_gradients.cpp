@@ -175,7 +175,8 @@ Json record_of(const CellGroup& group) {
   }
   std::vector<double> last, milliseconds;
   for (const CellResult& cell : group) {
-    last.push_back(evaluations_of(cell.cell).held_out.back());
+    const std::vector<double> held_out = evaluations_of(cell.cell).held_out;
+    if (!held_out.empty()) last.push_back(held_out.back());
     milliseconds.push_back(1000 * seconds_per_iteration(cell.result));
   }
   add_mean(record, "last_held_out", last);
@@ -208,6 +209,7 @@ std::vector<std::string> line_of(const Json& record) {
           cell_text(record, "ess_share", 3),
           cell_text(record, "forward_ess_share", 3),
           cell_text(record, "nll_minus_entropy", 4),
+          cell_text(record, "log_z", 3),
           cell_text(record, "last_held_out", 4),
           fixed(total / path, 1),
           cell_text(record, "milliseconds_per_iteration", 2),

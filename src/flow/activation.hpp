@@ -44,11 +44,4 @@ inline void pull_back_activation_(Activation activation, const Tensor& kept, Ten
   at::silu_backward_out(cotangent, cotangent, kept);
 }
 
-/// σ'(pre), elementwise, without a graph.
-inline Tensor activation_derivative(Activation activation, const Tensor& kept) {
-  Tensor derivative = at::ones_like(kept.detach());
-  pull_back_activation_(activation, kept.detach(), derivative);
-  return derivative;
-}
-
 }  // namespace ergon::internal

@@ -3,16 +3,20 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <utility>
+
+#include "context_network.hpp"
 #include "ergon/core/errors.hpp"
 #include "images.hpp"
+#include "layer_input.hpp"
+#include "log_scale.hpp"
 #include "parameters.hpp"
 
 namespace ergon {
 
 using internal::as_images;
 using internal::as_points;
-using internal::at_every_point;
-using internal::require_points;
+using internal::for_every_point;
 
 namespace {
 constexpr auto kName = "an activation normalisation";
@@ -27,44 +31,84 @@ ActNorm::ActNorm(std::int64_t channels, std::int64_t places)
   shift_ = internal::zero_parameter({channels});
 }
 
-Tensor ActNorm::by_channel(const Tensor& x) const { return as_images(x, channels_, places_); }
-
-Tensor ActNorm::log_det(const Tensor& x) const {
-  return at_every_point(log_scale_.sum() * places_, x);
+ActNorm::ActNorm(std::int64_t channels,
+                 std::int64_t places,
+                 std::int64_t context_dim,
+                 const NetworkOptions& network,
+                 Generator generator)
+    : ActNorm(channels, places) {
+  network_ =
+      internal::context_network(kName, context_dim, 2 * channels, network, std::move(generator));
 }
 
-Mapped ActNorm::forward(const Tensor& x, const Tensor&) const {
-  require_points(kName, x, dim());
-  const Tensor y = at::addcmul(shift_.unsqueeze(-1), by_channel(x), log_scale_.exp().unsqueeze(-1));
-  return {as_points(y, x, dim()), log_det(x)};
+/// b and σ, (channels) or (..., n, channels).
+struct ActNorm::Numbers {
+  Tensor shift, sigma;
+  Tensor log_scale() const { return internal::bounded_log_scale(sigma); }
+};
+
+ActNorm::Numbers ActNorm::numbers(const Tensor& points, const Tensor& context) const {
+  internal::require_layer_input(kName, points, dim(), context, context_dim());
+  if (!network_) return {shift_, log_scale_};
+  const Tensor added = network_->evaluate(context, {}).output;
+  return {shift_ + added.narrow(-1, 0, channels_),
+          log_scale_ + added.narrow(-1, channels_, channels_)};
+}
+
+Tensor ActNorm::by_channel(const Tensor& x) const { return as_images(x, channels_, places_); }
+
+/// Numbers of the channels as factors of by_channel: (channels, 1) or (N, channels, 1).
+Tensor ActNorm::per_place(const Tensor& numbers) const {
+  return network_ ? as_images(numbers, channels_, 1) : numbers.unsqueeze(-1);
+}
+
+Tensor ActNorm::log_det(const Numbers& numbers, const Tensor& x) const {
+  return for_every_point(numbers.log_scale().sum(-1) * places_, x);
+}
+
+Mapped ActNorm::map_forward(const Numbers& numbers, const Tensor& x) const {
+  const Tensor scale = numbers.log_scale().exp();
+  const Tensor y = at::addcmul(per_place(numbers.shift), by_channel(x), per_place(scale));
+  return {as_points(y, x, dim()), log_det(numbers, x)};
 }
 
 // x = y exp(-s) - b exp(-s): one pass over the batch.
-Mapped ActNorm::inverse(const Tensor& y, const Tensor&) const {
-  require_points(kName, y, dim());
-  const Tensor scale = (-log_scale_).exp();
-  const Tensor x = at::addcmul((-shift_ * scale).unsqueeze(-1), by_channel(y), scale.unsqueeze(-1));
-  return {as_points(x, y, dim()), -log_det(y)};
+Mapped ActNorm::map_inverse(const Numbers& numbers, const Tensor& y) const {
+  const Tensor scale = (-numbers.log_scale()).exp();
+  const Tensor x = at::addcmul(per_place(-numbers.shift * scale), by_channel(y), per_place(scale));
+  return {as_points(x, y, dim()), -log_det(numbers, y)};
+}
+
+Mapped ActNorm::forward(const Tensor& x, const Tensor& context) const {
+  return map_forward(numbers(x, context), x);
+}
+
+Mapped ActNorm::inverse(const Tensor& y, const Tensor& context) const {
+  return map_inverse(numbers(y, context), y);
 }
 
 Carried ActNorm::carry_forward(const Tensor& x, const Tensor& force, const Tensor& context) const {
-  Mapped mapped = forward(x, context);
+  const Numbers at_context = numbers(x, context);
+  Mapped mapped = map_forward(at_context, x);
   const at::NoGradGuard no_grad;
-  const Tensor pulled = by_channel(force) * (-log_scale_).exp().unsqueeze(-1);
+  const Tensor pulled = by_channel(force) * per_place((-at_context.log_scale()).exp());
   return {mapped.points, mapped.log_det, as_points(pulled, force, dim())};
 }
 
 Carried ActNorm::carry_inverse(const Tensor& y, const Tensor& force, const Tensor& context) const {
-  Mapped mapped = inverse(y, context);
+  const Numbers at_context = numbers(y, context);
+  Mapped mapped = map_inverse(at_context, y);
   const at::NoGradGuard no_grad;
-  const Tensor pulled = by_channel(force) * log_scale_.exp().unsqueeze(-1);
+  const Tensor pulled = by_channel(force) * per_place(at_context.log_scale().exp());
   return {mapped.points, mapped.log_det, as_points(pulled, force, dim())};
 }
 
-NamedTensors ActNorm::parameters() const { return {{"log_scale", log_scale_}, {"shift", shift_}}; }
+NamedTensors ActNorm::parameters() const {
+  return internal::with_network({{"log_scale", log_scale_}, {"shift", shift_}}, network_.get());
+}
 
 Tensor ActNorm::start_from_data(const Tensor& y, const Tensor& context) {
-  require_points(kName, y, dim());
+  internal::require_layer_input(kName, y, dim(), context, context_dim());
   const at::NoGradGuard no_grad;
   const Tensor numbers = by_channel(y).transpose(0, 1).reshape({channels_, -1}).to(at::kDouble);
   require(numbers.size(1) >= 2,
@@ -74,7 +118,8 @@ Tensor ActNorm::start_from_data(const Tensor& y, const Tensor& context) {
   const Tensor variance = numbers.var(1, /*unbiased=*/false);
   require(variance.isfinite().all().item<bool>(),
           "the batch that {} starts from holds numbers that are not finite; clean the data", kName);
-  log_scale_.copy_(at::where(variance > 0, 0.5 * variance.log(), at::zeros_like(variance)));
+  const Tensor wanted = 0.5 * variance.masked_fill(variance == 0, 1.0).log();
+  log_scale_.copy_(internal::unbounded_log_scale(wanted));
   shift_.copy_(mean);
   return inverse(y, context).points;
 }

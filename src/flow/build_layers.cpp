@@ -68,7 +68,8 @@ class Builder {
     if (options_.mixing == FlowMixing::kShuffle) {
       return std::make_unique<Permutation>(Permutation::shuffle(dim_, generator("mixing", i)));
     }
-    return std::make_unique<LinearMap>(dim_, generator("mixing", i));
+    return std::make_unique<LinearMap>(dim_, options_.context_dim, options_.network,
+                                       generator("mixing", i));
   }
 
   std::unique_ptr<Transformer> transformer() const {

@@ -16,8 +16,6 @@ namespace ergon {
 namespace {
 
 constexpr const char* kName = "an elementwise affine layer";
-// Where the data say more, tanh's inverse would be infinite.
-constexpr double kLargestStart = 0.98 * internal::kLogScaleBound;
 
 Tensor zeros_for(std::int64_t dim) {
   require(dim >= 1, "{} needs at least 1 coordinate, got {}", kName, dim);
@@ -101,11 +99,8 @@ Tensor ElementwiseAffine::start_from_data(const Tensor& y, const Tensor& context
   const Tensor mean = rows.mean(0);
   const Tensor stddev = (rows - mean).square().mean(0).sqrt();
   const Tensor log_scale = stddev.masked_fill(stddev == 0, 1.0).log();
-  const Tensor sigma =
-      internal::kLogScaleBound *
-      (log_scale.clamp(-kLargestStart, kLargestStart) / internal::kLogScaleBound).atanh();
   shift_.copy_(mean);
-  log_scale_.copy_(sigma);
+  log_scale_.copy_(internal::unbounded_log_scale(log_scale));
   return inverse(y, context).points;
 }
 

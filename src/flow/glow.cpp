@@ -51,9 +51,10 @@ std::unique_ptr<FlowLayer> level(const GlowShape& shape, const Generator& genera
   }
   for (std::int64_t step = 0; step < shape.steps; ++step) {
     layers.push_back(std::make_unique<Inverse>(channel_coupling(inside, generator)));
-    layers.push_back(std::make_unique<Inverse>(
-        std::make_unique<InvertibleConvolution>(inside.channels, places, generator)));
-    layers.push_back(std::make_unique<ActNorm>(inside.channels, places));
+    layers.push_back(std::make_unique<Inverse>(std::make_unique<InvertibleConvolution>(
+        inside.channels, places, inside.context_dim, inside.network, generator)));
+    layers.push_back(std::make_unique<ActNorm>(inside.channels, places, inside.context_dim,
+                                               inside.network, generator));
   }
   layers.push_back(std::make_unique<Inverse>(
       std::make_unique<Squeeze>(shape.channels, shape.rows, shape.columns)));

@@ -36,12 +36,4 @@ inline Tensor as_points(const Tensor& images, const Tensor& like, std::int64_t d
   return images.reshape(shape);
 }
 
-/// A number once for every point of (..., D).
-inline Tensor at_every_point(const Tensor& number, const Tensor& points) {
-  return number + at::zeros_like(points.select(-1, 0), number.options());
-}
-inline Tensor zero_at_every_point(const Tensor& points) {
-  return at::zeros_like(points.select(-1, 0), points.options());
-}
-
 }  // namespace ergon::internal

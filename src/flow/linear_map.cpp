@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "context_factors.hpp"
+#include "context_network.hpp"
 #include "ergon/core/errors.hpp"
 #include "layer_input.hpp"
 #include "log_scale.hpp"
@@ -33,10 +35,24 @@ Tensor solve_lower(const Tensor& lower, const Tensor& rows, bool unit_diagonal) 
 }  // namespace
 
 LinearMap::LinearMap(std::int64_t dim, Generator generator)
-    : permutation_(Permutation::shuffle(dim, std::move(generator))),
+    : LinearMap(dim, 0, {}, std::move(generator)) {}
+
+LinearMap::LinearMap(std::int64_t dim,
+                     std::int64_t context_dim,
+                     const NetworkOptions& network,
+                     Generator generator)
+    : permutation_(Permutation::shuffle(dim, generator)),
       lower_(internal::zero_parameter({dim, dim})),
       upper_(internal::zero_parameter({dim, dim})),
-      log_diagonal_(internal::zero_parameter({dim})) {}
+      log_diagonal_(internal::zero_parameter({dim})),
+      network_(internal::context_network(
+          kName, context_dim, dim * dim, network, std::move(generator))) {}
+
+/// The triangles of all points under a context.
+internal::ContextFactors LinearMap::factors(const Tensor& points, const Tensor& context) const {
+  internal::require_layer_input(kName, points, dim(), context, context_dim());
+  return {{lower_, upper_, log_diagonal_}, network_->evaluate(context, {}).output};
+}
 
 /// L without its diagonal of ones.
 Tensor LinearMap::lower() const { return lower_.tril(-1); }
@@ -46,6 +62,10 @@ Tensor LinearMap::upper() const {
 }
 
 Mapped LinearMap::forward(const Tensor& x, const Tensor& context) const {
+  if (network_) {
+    const Mapped mixed = factors(x, context).forward(x);
+    return {permutation_.forward(mixed.points, context).points, mixed.log_det};
+  }
   internal::require_layer_input(kName, x, dim(), context, 0);
   const Tensor rows = at::matmul(x, upper().t());
   const Tensor mixed = rows + at::matmul(rows, lower().t());
@@ -54,6 +74,9 @@ Mapped LinearMap::forward(const Tensor& x, const Tensor& context) const {
 }
 
 Mapped LinearMap::inverse(const Tensor& y, const Tensor& context) const {
+  if (network_) {
+    return factors(y, context).inverse(permutation_.inverse(y, context).points);
+  }
   internal::require_layer_input(kName, y, dim(), context, 0);
   const Tensor upper_transposed = upper().t(), lower_transposed = lower().t();
   const Tensor points = by_rows(permutation_.inverse(y, context).points, [&](const Tensor& rows) {
@@ -66,6 +89,12 @@ Mapped LinearMap::inverse(const Tensor& y, const Tensor& context) const {
 Carried LinearMap::carry_forward(const Tensor& x,
                                  const Tensor& force,
                                  const Tensor& context) const {
+  if (network_) {
+    Carried mixed = factors(x, context).carry_forward(x, force.detach());
+    mixed.points = permutation_.forward(mixed.points, context).points;
+    mixed.force = permutation_.forward(mixed.force, context).points;
+    return mixed;
+  }
   const Mapped there = forward(x, context);
   const at::NoGradGuard no_graph;
   const Tensor upper = this->upper(), lower = this->lower();
@@ -79,6 +108,11 @@ Carried LinearMap::carry_forward(const Tensor& x,
 Carried LinearMap::carry_inverse(const Tensor& y,
                                  const Tensor& force,
                                  const Tensor& context) const {
+  if (network_) {
+    return factors(y, context)
+        .carry_inverse(permutation_.inverse(y, context).points,
+                       permutation_.inverse(force.detach(), context).points);
+  }
   const Mapped back = inverse(y, context);
   const at::NoGradGuard no_graph;
   const Tensor rows = permutation_.inverse(force.detach(), context).points;
@@ -86,7 +120,8 @@ Carried LinearMap::carry_inverse(const Tensor& y,
 }
 
 NamedTensors LinearMap::parameters() const {
-  return {{"lower", lower_}, {"upper", upper_}, {"log_diagonal", log_diagonal_}};
+  return internal::with_network(
+      {{"lower", lower_}, {"upper", upper_}, {"log_diagonal", log_diagonal_}}, network_.get());
 }
 
 }  // namespace ergon

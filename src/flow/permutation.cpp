@@ -7,6 +7,7 @@
 
 #include "ergon/core/errors.hpp"
 #include "layer_input.hpp"
+#include "log_scale.hpp"
 
 namespace ergon {
 namespace {
@@ -30,8 +31,6 @@ Tensor reordered(const Tensor& points, const Tensor& order) {
   return points.index_select(-1, order.to(points.device()));
 }
 
-Tensor no_log_det(const Tensor& points) { return at::zeros_like(points.detach().select(-1, 0)); }
-
 }  // namespace
 
 Permutation::Permutation(const std::vector<std::int64_t>& order)
@@ -54,12 +53,12 @@ Permutation Permutation::shuffle(std::int64_t dim, Generator generator) {
 
 Mapped Permutation::forward(const Tensor& x, const Tensor&) const {
   internal::require_layer_input(kName, x, dim(), Tensor(), 0);
-  return {reordered(x, order_), no_log_det(x)};
+  return {reordered(x, order_), internal::zero_for_every_point(x)};
 }
 
 Mapped Permutation::inverse(const Tensor& y, const Tensor&) const {
   internal::require_layer_input(kName, y, dim(), Tensor(), 0);
-  return {reordered(y, inverse_order_), no_log_det(y)};
+  return {reordered(y, inverse_order_), internal::zero_for_every_point(y)};
 }
 
 Carried Permutation::carry_forward(const Tensor& x,

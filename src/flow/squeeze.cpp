@@ -4,13 +4,14 @@
 
 #include "ergon/core/errors.hpp"
 #include "images.hpp"
+#include "log_scale.hpp"
 
 namespace ergon {
 
 using internal::as_images;
 using internal::as_points;
 using internal::require_points;
-using internal::zero_at_every_point;
+using internal::zero_for_every_point;
 
 namespace {
 constexpr auto kName = "a squeeze";
@@ -35,19 +36,19 @@ Tensor Squeeze::to_space(const Tensor& y) const {
 }
 
 Mapped Squeeze::forward(const Tensor& x, const Tensor&) const {
-  return {to_depth(x), zero_at_every_point(x)};
+  return {to_depth(x), zero_for_every_point(x)};
 }
 
 Mapped Squeeze::inverse(const Tensor& y, const Tensor&) const {
-  return {to_space(y), zero_at_every_point(y)};
+  return {to_space(y), zero_for_every_point(y)};
 }
 
 Carried Squeeze::carry_forward(const Tensor& x, const Tensor& force, const Tensor&) const {
-  return {to_depth(x), zero_at_every_point(x), to_depth(force)};
+  return {to_depth(x), zero_for_every_point(x), to_depth(force)};
 }
 
 Carried Squeeze::carry_inverse(const Tensor& y, const Tensor& force, const Tensor&) const {
-  return {to_space(y), zero_at_every_point(y), to_space(force)};
+  return {to_space(y), zero_for_every_point(y), to_space(force)};
 }
 
 }  // namespace ergon

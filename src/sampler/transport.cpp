@@ -5,11 +5,31 @@
 
 #include <limits>
 #include <utility>
+#include <vector>
 
 #include "ergon/core/errors.hpp"
 #include "ergon/sampler/moves.hpp"
 
 namespace ergon {
+namespace {
+
+constexpr std::int64_t kMostRows = 5000;
+
+/// The map at all points, some rows at a time: the networks of a flow need far more room than the
+/// points.
+Mapped forward_by_pieces(const Bijection& map, const Tensor& points) {
+  if (points.numel() <= kMostRows * points.size(-1)) return map.forward(points);
+  std::vector<Tensor> reached, log_det;
+  for (const Tensor& rows : points.reshape({-1, points.size(-1)}).split(kMostRows)) {
+    Mapped mapped = map.forward(rows);
+    reached.push_back(std::move(mapped.points));
+    log_det.push_back(std::move(mapped.log_det));
+  }
+  const auto leading = points.sizes().slice(0, points.dim() - 1);
+  return {at::cat(reached).view(points.sizes()), at::cat(log_det).view(leading)};
+}
+
+}  // namespace
 
 Transport::Transport(const SamplerOptions& options, std::shared_ptr<const Bijection> map)
     : map_(std::move(map)) {
@@ -36,7 +56,7 @@ State Transport::init(const LogDensity& target,
 Transition Transport::step(const LogDensity& target,
                            const State& state,
                            Generator /*generator*/) const {
-  const Mapped mapped = map_->forward(state.particles);
+  const Mapped mapped = forward_by_pieces(*map_, state.particles);
   const Tensor log_q = state.log_q - mapped.log_det;
   const Tensor reached = mapped.points.isfinite().all(-1).logical_and(log_q.isfinite());
   State next = evaluate(target, at::where(reached.unsqueeze(-1), mapped.points, state.particles));

@@ -73,6 +73,10 @@ inline std::vector<FlowCase> flow_cases() {
     o.lower = -2;
     o.upper = 3;
   }));
+  cases.push_back(flow_case("realnvp_linear_context", realnvp, 4, [](Options& o) {
+    o.mixing = FlowMixing::kLinear;
+    o.context_dim = 2;
+  }));
   cases.push_back(flow_case("maf_pixels", FlowArchitecture::kMaf, 4,
                             [](Options& o) { o.support = FlowSupport::kPixels; }));
   cases.push_back(flow_case("iaf_1d", FlowArchitecture::kIaf, 1, [](Options&) {}));

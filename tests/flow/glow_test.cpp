@@ -1,6 +1,7 @@
 #include "ergon/flow/glow.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -149,6 +150,26 @@ TEST(FlowGlow, TakesAContext) {
   EXPECT_FALSE(at::allclose(layers->forward(z, context + 1).points, x));
   expect_close(layers->inverse(x, context).points, z, kTight, "round trip");
   EXPECT_THROW(layers->forward(z), InvalidInput);
+}
+
+TEST(FlowGlow, HasScalesAndConvolutionsThatFollowFromTheContext) {
+  GlowShape shape = small_shape(1, 4, 2);
+  shape.context_dim = 3;
+  const auto layers = glow_layers(shape, at::kDouble, Seed(1).generator());
+  const Tensor z = normal({4, 16}, 11), context = normal({4, 3}, 12);
+  const Mapped start = layers->forward(z, context);
+  expect_close(start.points.square().sum(-1), z.square().sum(-1), kTight, "length at the start");
+  for (const auto& [name, tensor] : layers->parameters()) {
+    const auto last = name.rfind(".network.weight_2");  // of an actnorm or a convolution
+    if (last == std::string::npos) continue;
+    EXPECT_EQ(tensor.size(0), 8);
+    const at::NoGradGuard no_grad;
+    for (const double value : {0.01, 0.0}) {
+      tensor.fill_(value);
+      const Tensor moved = layers->forward(z, context).points;
+      EXPECT_EQ(at::allclose(moved, start.points), value == 0.0) << name;
+    }
+  }
 }
 
 }  // namespace

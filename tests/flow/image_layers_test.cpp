@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/temporary_folder.hpp"
@@ -55,6 +57,26 @@ TEST(FlowActNorm, KeepsTheScaleOfAConstantChannel) {
   EXPECT_EQ(started.select(1, 0).abs().max().item<double>(), 0.0);
 }
 
+TEST(FlowImageLayers, AreFiniteForAnyFiniteParametersInFloat32) {
+  ActNorm normalisation(4, 1);
+  InvertibleConvolution convolution(4, 1, Seed(26).generator());
+  const Tensor x = normal({5, 4}, 27).to(at::kFloat);
+  for (FlowLayer* layer : std::initializer_list<FlowLayer*>{&normalisation, &convolution}) {
+    set_parameter_type(*layer, at::kFloat);
+    for (const double value : {-200.0, 200.0}) {
+      const at::NoGradGuard no_grad;
+      for (const auto& [name, tensor] : layer->parameters()) {
+        if (name.find("log") == 0) tensor.fill_(value);
+        if (name == "shift") tensor.fill_(1.0);
+      }
+      for (const Mapped& mapped : {layer->forward(x, {}), layer->inverse(x, {})}) {
+        EXPECT_TRUE(mapped.points.isfinite().all().item<bool>()) << value;
+        EXPECT_TRUE(mapped.log_det.isfinite().all().item<bool>()) << value;
+      }
+    }
+  }
+}
+
 TEST(FlowActNorm, RefusesBatchesThatSayNothing) {
   ActNorm layer(2, 1);
   EXPECT_THAT(message_of([&] {
@@ -100,6 +122,38 @@ TEST(FlowInvertibleConvolution, FollowsFromItsGenerator) {
   const Tensor one = InvertibleConvolution(4, 1, Seed(34).generator()).matrix();
   expect_same_bits(InvertibleConvolution(4, 1, Seed(34).generator()).matrix(), one, "same seed");
   EXPECT_FALSE(at::allclose(InvertibleConvolution(4, 1, Seed(35).generator()).matrix(), one));
+}
+
+TEST(FlowImageLayers, StartUnderAContextAsTheyDoWithoutOne) {
+  const NetworkOptions network = {6, 1, Activation::kTanh};
+  const ActNorm normalisation(3, 4), told_normalisation(3, 4, 2, network, Seed(71).generator());
+  const InvertibleConvolution convolution(3, 4, Seed(72).generator());
+  const InvertibleConvolution told_convolution(3, 4, 2, network, Seed(72).generator());
+  const Tensor x = normal({5, 12}, 73), context = normal({5, 2}, 74);
+  for (const auto& [plain, told] :
+       std::initializer_list<std::pair<const FlowLayer*, const FlowLayer*>>{
+           {&normalisation, &told_normalisation}, {&convolution, &told_convolution}}) {
+    EXPECT_EQ(plain->context_dim(), 0);
+    EXPECT_EQ(told->context_dim(), 2);
+    const Mapped expected = plain->forward(x, {}), mapped = told->forward(x, context);
+    expect_close(mapped.points, expected.points, kTight, "points");
+    expect_close(mapped.log_det, expected.log_det, kTight, "log-determinant");
+  }
+}
+
+TEST(FlowImageLayers, RefuseContextsThatDoNotFit) {
+  const ActNorm normalisation(3, 1, 2, {}, Seed(75).generator());
+  const InvertibleConvolution convolution(3, 1, 2, {}, Seed(76).generator());
+  const Tensor x = normal({5, 3}, 77);
+  for (const FlowLayer* layer :
+       std::initializer_list<const FlowLayer*>{&normalisation, &convolution}) {
+    EXPECT_THROW(layer->carry_forward(x, x, {}), InvalidInput);
+    EXPECT_THROW(layer->carry_inverse(x, x, normal({5, 3}, 78)), InvalidInput);
+    EXPECT_THROW(layer->forward(x, normal({4, 2}, 79)), InvalidInput);
+  }
+  EXPECT_THAT(message_of([] { ActNorm(3, 1, -1, {}, Seed(1).generator()); }), HasSubstr("-1"));
+  EXPECT_THAT(message_of([] { InvertibleConvolution(3, 1, -1, {}, Seed(1).generator()); }),
+              HasSubstr("-1"));
 }
 
 TEST(FlowSqueeze, MakesFourChannelsOfEveryBlock) {

@@ -1,5 +1,6 @@
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "ergon/flow/box.hpp"
 #include "ergon/flow/composition.hpp"
@@ -21,6 +22,26 @@ std::unique_ptr<FlowLayer> prepared(std::unique_ptr<FlowLayer> layer,
   return layer;
 }
 
+std::vector<LayerCase> linear_cases() {
+  const auto linear = [](at::ScalarType type, Seed seed) {
+    return prepared(std::make_unique<LinearMap>(4, seed.generator()), type, seed);
+  };
+  const auto linear_inverse = [linear](at::ScalarType type, Seed seed) {
+    return std::make_unique<Inverse>(linear(type, seed));
+  };
+  const auto linear_context = [](at::ScalarType type, Seed seed) {
+    const NetworkOptions network = {8, 1, Activation::kTanh};
+    return prepared(std::make_unique<LinearMap>(4, 2, network, seed.generator()), type, seed);
+  };
+  const auto linear_context_inverse = [linear_context](at::ScalarType type, Seed seed) {
+    return std::make_unique<Inverse>(linear_context(type, seed));
+  };
+  return {{"linear_map", linear},
+          {"linear_map_inverse", linear_inverse},
+          {"linear_map_context", linear_context},
+          {"linear_map_context_inverse", linear_context_inverse}};
+}
+
 }  // namespace
 
 std::vector<LayerCase> simple_layer_cases() {
@@ -40,19 +61,13 @@ std::vector<LayerCase> simple_layer_cases() {
   const auto shuffle = [](at::ScalarType, Seed seed) {
     return std::make_unique<Permutation>(Permutation::shuffle(5, seed.generator()));
   };
-  const auto linear = [](at::ScalarType type, Seed seed) {
-    return prepared(std::make_unique<LinearMap>(4, seed.generator()), type, seed);
-  };
-  const auto linear_inverse = [linear](at::ScalarType type, Seed seed) {
-    return std::make_unique<Inverse>(linear(type, seed));
-  };
-  return {{"elementwise_affine", affine},
-          {"elementwise_affine_context", conditional},
-          {"box", box, 4.0},
-          {"permutation_reversal", reversal},
-          {"permutation_shuffle", shuffle},
-          {"linear_map", linear},
-          {"linear_map_inverse", linear_inverse}};
+  std::vector<LayerCase> all = linear_cases();
+  all.insert(all.end(), {{"elementwise_affine", affine},
+                         {"elementwise_affine_context", conditional},
+                         {"box", box, 4.0},
+                         {"permutation_reversal", reversal},
+                         {"permutation_shuffle", shuffle}});
+  return all;
 }
 
 }  // namespace ergon::testing

@@ -6,6 +6,9 @@
 
 #include <cmath>
 #include <limits>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "ergon/core/errors.hpp"
 #include "ergon/flow/box.hpp"
@@ -167,6 +170,15 @@ TEST(FlowBox, TheUniformLawPushedBackIsLogistic) {
   expect_close(box.forward(x, {}).log_det, expected, tolerance<double>(), "log det");
 }
 
+TEST(FlowBox, EndsThatATypeCannotTellApartOrSpanAreRefused) {
+  const Tensor x = at::zeros({1, 1}, at::kFloat);
+  for (const auto& [lower, upper] : {std::pair{1e8, 1e8 + 1}, std::pair{-3e38, 3e38}}) {
+    const Box box(1, lower, upper);
+    EXPECT_THAT(refusal([&] { box.forward(x, {}); }), HasSubstr("float32"));
+    EXPECT_TRUE(box.forward(x.to(at::kDouble), {}).log_det.isfinite().all().item<bool>());
+  }
+}
+
 TEST(FlowBox, EndsThatAreNoIntervalAreRefused) {
   EXPECT_THAT(refusal([] { Box(1, 1.0, 1.0); }), HasSubstr("finite ends in order"));
   EXPECT_THAT(refusal([] { Box(1, 0.0, kInfinity); }), HasSubstr("finite ends in order"));
@@ -214,6 +226,36 @@ TEST(FlowLinearMap, IsThePermutationTimesItsTriangles) {
   expect_close(there.points.detach(), at::matmul(x, matrix.t()), tolerance<double>(), "points");
   const Tensor log_det = std::get<1>(at::linalg_slogdet(matrix));
   expect_close(there.log_det.detach(), log_det.expand({7}), tolerance<double>(), "log det");
+}
+
+TEST(FlowLinearMap, UnderAContextItStartsAsItsPermutation) {
+  const LinearMap plain(5, Seed(8).generator());
+  const LinearMap told(5, 2, {}, Seed(8).generator());
+  const Tensor x = points(4, 5, 9);
+  const Mapped there = told.forward(x, points(4, 2, 10));
+  expect_close(there.points.detach(), plain.forward(x, {}).points.detach(), 0.0, "points");
+  EXPECT_EQ(there.log_det.abs().max().item<double>(), 0.0);
+}
+
+TEST(FlowLinearMap, EveryContextHasAMatrixOfItsOwn) {
+  const LinearMap layer(3, 2, {}, Seed(11).generator());
+  testing::perturb_parameters(layer, 0.3, Seed(12));
+  const Tensor identity = at::eye(3, at::kDouble), contexts = points(2, 2, 13);
+  std::vector<Tensor> matrices;
+  for (const Tensor& context : contexts.unbind()) {
+    const Tensor rows = context.expand({3, 2});
+    matrices.push_back(layer.forward(identity, rows).points.detach().t());
+    const Tensor log_det = std::get<1>(at::linalg_slogdet(matrices.back()));
+    expect_close(layer.forward(identity, rows).log_det.detach(), log_det.expand({3}),
+                 tolerance<double>(), "log det");
+  }
+  EXPECT_FALSE(at::allclose(matrices[0], matrices[1]));
+  const Tensor x = points(2, 3, 14);
+  expect_close(layer.forward(x, contexts).points.detach(),
+               at::matmul(at::stack(matrices), x.unsqueeze(-1)).squeeze(-1), tolerance<double>(),
+               "rows");
+  EXPECT_THAT(refusal([] { LinearMap(3, -2, {}, Seed(1).generator()); }), HasSubstr("-2"));
+  EXPECT_THAT(refusal([&] { layer.carry_forward(x, x, {}); }), HasSubstr("conditional"));
 }
 
 }  // namespace

@@ -71,6 +71,16 @@ TEST_F(ImageDataset, DequantizesWithinTheLevelOfAPixel) {
   EXPECT_NEAR((points - pixels).mean().item<double>(), 0.5, 4.5 / std::sqrt(12.0 * 256));
 }
 
+TEST_F(ImageDataset, DequantizesInsideTheBoxOfPixelsInFloat32) {
+  // 255 + u rounds to 256 once in 2^17 draws.
+  const Tensor brightest = at::full({1'000'000}, 255, at::kByte);
+  const Tensor points = dequantized(brightest, at::kFloat, Seed(3).generator());
+  EXPECT_LT(points.max().item<float>(), 256.0F);
+  EXPECT_GE(points.min().item<float>(), 255.0F);
+  const Tensor darkest = dequantized(at::zeros({1000}, at::kByte), at::kFloat, Seed(4).generator());
+  EXPECT_GT(darkest.min().item<float>(), 0.0F);
+}
+
 TEST_F(ImageDataset, GivesTheUniformDensityEightBitsPerDimension) {
   EXPECT_NEAR(bits_per_dimension(-196 * std::log(256.0), 196), 8.0, tolerance<double>());
   EXPECT_NEAR(bits_per_dimension(0.0, 196), 0.0, tolerance<double>());

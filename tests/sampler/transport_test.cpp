@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "ergon/core/errors.hpp"
 #include "ergon/density/affine.hpp"
@@ -170,6 +171,24 @@ TEST(SamplerTransport, ADrawThatIsSentToInfinityStaysAndCountsNothing) {
     EXPECT_TRUE(state.log_q.isfinite().all().item<bool>());
     EXPECT_TRUE((state.log_density == -std::numeric_limits<double>::infinity()).equal(far));
   }
+}
+
+TEST(SamplerTransport, ManyParticlesGoThroughTheMapByPiecesInTheirOrder) {
+  const auto target = named_target("gaussian", 1);
+  std::vector<std::int64_t> pieces;
+  const auto map = std::make_shared<Altered>([&pieces](Mapped mapped) {
+    pieces.push_back(mapped.log_det.numel());
+    // z -> sinh z
+    return Mapped{mapped.points.sinh(), mapped.points.squeeze(-1).cosh().log()};
+  });
+  SamplerOptions options = flow_options(4001);
+  options.initial.stddev = 1.0;
+  options.sets = 3;
+  const State state = transported(*target, options, map).state();
+  EXPECT_EQ(pieces, (std::vector<std::int64_t>{5000, 5000, 2003}));
+  const Tensor z = state.particles.squeeze(-1).asinh();
+  const Tensor log_q = -0.5 * z.square() - HalfLine::half_log_two_pi() - z.cosh().log();
+  expect_close(state.log_q, log_q, kTight, "log q");
 }
 
 TEST(SamplerTransport, AsksForOneGradientAtEveryParticleBeforeAndAfter) {

@@ -17,7 +17,7 @@ struct GlowShape {
   std::int64_t levels = 1;       ///< each halves rows and columns, >= 1
   std::int64_t steps = 1;        ///< of every level, >= 1
   double log_scale_bound = 2.0;  ///< of the couplings, > 0
-  std::int64_t context_dim = 0;  ///< >= 0
+  std::int64_t context_dim = 0;  ///< >= 0; what all three layers of a step are conditional on
   NetworkOptions network = {};
 };
 

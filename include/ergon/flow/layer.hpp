@@ -17,7 +17,8 @@ struct Carried {
 
 /// One layer of a normalizing flow: a diffeomorphism of R^D with parameters, possibly conditional
 /// on a context c (..., n, C), one row for each point. What has C = 0 takes no context; what has
-/// C > 0 throws InvalidInput without one. For finite input that a layer can reach in its dtype
+/// C > 0 throws InvalidInput without one. Every layer that learns can have one; Permutation,
+/// Squeeze and Box have nothing to condition. For finite input that a layer can reach in its dtype
 /// nothing is NaN: log-scales are bounded.
 ///
 /// `forward` goes from the base distribution to the data, `inverse` back.

@@ -14,8 +14,8 @@ namespace ergon {
 
 /// q(x) = N(z; 0, I) |det ∇T(z)|⁻¹ at x = T(z): the standard normal pushed through a flow's layers.
 /// A conditional flow is a distribution once a context is bound to it (`given`). Points of another
-/// type than the parameters are converted on the way in, and log_prob's result on the way out; draws
-/// have the parameters' type.
+/// type than the parameters are converted on the way in, and log_prob's result on the way out;
+/// draws have the parameters' type.
 class NormalizingFlow final : public Distribution {
  public:
   /// The flow that the options describe, at its start: the layers with networks are the identity.

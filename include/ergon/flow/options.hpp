@@ -83,7 +83,7 @@ void visit_normalizing_flow_fields(Self& self, Visitor&& visit) {
 /// What suits an architecture:
 /// realnvp, nice: 8 couplings, alternating masks. spline-coupling: 4 couplings of 8 bins. maf, iaf:
 /// 5 layers with reversed order in between. spline-maf, spline-iaf: 3 likewise. planar, radial: 16.
-/// glow: 2 levels of 4 steps, relu networks, linear mixing, support pixels.
+/// glow: 2 levels of 4 steps, relu networks, log-scales below 1, linear mixing, support pixels.
 NormalizingFlowOptions normalizing_flow_preset(FlowArchitecture architecture);
 
 /// Which names of visit_normalizing_flow_fields an architecture reads; the others must be left at
