@@ -7,8 +7,6 @@
 namespace ergon::app {
 namespace {
 
-std::int64_t fit_column_count() { return static_cast<std::int64_t>(fit_columns().size()); }
-
 const Tensor& expect(const NamedTensors& saved,
                      const std::string& name,
                      at::ScalarType type,
@@ -53,12 +51,7 @@ EvaluationCounts to_counts(const Tensor& tensor, const std::string& context) {
 }
 
 NamedTensors to_tensors(const FitRecord& record) {
-  std::vector<double> numbers;
-  for (const FitRow& row : record.trace) {
-    const auto values = to_numbers(row);
-    numbers.insert(numbers.end(), values.begin(), values.end());
-  }
-  return {{"trace", numbers_tensor(numbers).view({-1, fit_column_count()})},
+  return {{"trace", ergon::to_tensor(record.trace)},
           {"objective", numbers_tensor({record.objective})},
           {"skipped", integers_tensor({record.skipped})},
           {"evaluations", to_tensor(record.evaluations)},
@@ -67,12 +60,7 @@ NamedTensors to_tensors(const FitRecord& record) {
 
 FitRecord to_fit_record(const NamedTensors& saved, const std::string& context) {
   FitRecord record;
-  const Tensor rows = expect(saved, "trace", at::kDouble, context).contiguous();
-  require(rows.dim() == 2 && rows.size(1) == fit_column_count(), "{}: the fit's trace is damaged",
-          context);
-  for (std::int64_t i = 0; i < rows.size(0); ++i) {
-    record.trace.push_back(fit_row_from_numbers(rows.data_ptr<double>() + i * fit_column_count()));
-  }
+  record.trace = to_fit_trace(find_tensor(saved, "trace", context), context);
   record.objective = single_number(saved, "objective", context);
   record.skipped = single_integer(saved, "skipped", context);
   record.evaluations = to_counts(find_tensor(saved, "evaluations", context), context);

@@ -95,11 +95,8 @@ struct NormalizingFlowFit::Implementation {
         adam(values_of(parameters)) {}
 
   double learning_rate(std::int64_t iteration) const {
-    const double share = static_cast<double>(iteration - 1) /
-                         static_cast<double>(std::max<std::int64_t>(options.iterations - 1, 1));
-    const double cosine = 0.5 * (1 + std::cos(M_PI * share));
-    return options.final_learning_rate +
-           (options.learning_rate - options.final_learning_rate) * cosine;
+    return cosine_decay(options.learning_rate, options.final_learning_rate, iteration,
+                        options.iterations);
   }
 
   void take_data(TrainingData given) {
@@ -257,13 +254,7 @@ NamedTensors NormalizingFlowFit::checkpoint() const {
   saved.emplace_back("evaluations_without_best", at::tensor(self.without_best, at::kLong));
   saved.emplace_back("skipped", at::tensor(self.skipped, at::kLong));
   self.adam.save(saved);
-  std::vector<double> rows;
-  for (const FitRow& row : self.trace) {
-    const auto numbers = to_numbers(row);
-    rows.insert(rows.end(), numbers.begin(), numbers.end());
-  }
-  const auto columns = static_cast<std::int64_t>(fit_columns().size());
-  saved.emplace_back("trace", at::tensor(rows, at::kDouble).view({-1, columns}));
+  saved.emplace_back("trace", to_tensor(self.trace));
   return saved;
 }
 
@@ -277,13 +268,7 @@ void NormalizingFlowFit::restore(const NamedTensors& saved, const std::string& c
   self.best_iteration = find_tensor(saved, "best_iteration", context).item<std::int64_t>();
   self.without_best = find_tensor(saved, "evaluations_without_best", context).item<std::int64_t>();
   self.skipped = find_tensor(saved, "skipped", context).item<std::int64_t>();
-  const Tensor rows = find_tensor(saved, "trace", context).contiguous();
-  const auto columns = static_cast<std::int64_t>(fit_columns().size());
-  require(rows.dim() == 2 && rows.size(1) == columns && rows.scalar_type() == at::kDouble,
-          "{}: not a checkpoint of a fit", context);
-  self.trace.clear();
-  for (std::int64_t row = 0; row < rows.size(0); ++row)
-    self.trace.push_back(fit_row_from_numbers(rows.data_ptr<double>() + row * columns));
+  self.trace = to_fit_trace(find_tensor(saved, "trace", context), context);
 }
 
 }  // namespace ergon

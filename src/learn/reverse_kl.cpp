@@ -87,11 +87,8 @@ struct ReverseKlFit::Implementation {
   std::int64_t skipped = 0;
 
   double learning_rate(std::int64_t iteration) const {
-    const double share = static_cast<double>(iteration - 1) /
-                         static_cast<double>(std::max<std::int64_t>(options.iterations - 1, 1));
-    const double cosine = 0.5 * (1 + std::cos(M_PI * share));
-    return options.final_learning_rate +
-           (options.learning_rate - options.final_learning_rate) * cosine;
+    return cosine_decay(options.learning_rate, options.final_learning_rate, iteration,
+                        options.iterations);
   }
 
   // E[log q^L - log p̄(x^L)] over fresh sets of particles.
@@ -252,13 +249,7 @@ NamedTensors ReverseKlFit::checkpoint() const {
   saved.emplace_back("best_objective", at::tensor(self.best_objective, at::kDouble));
   saved.emplace_back("skipped", at::tensor(self.skipped, at::kLong));
   saved.emplace_back("optimizer", to_bytes(*self.optimizer));
-  std::vector<double> rows;
-  for (const FitRow& row : self.trace) {
-    const auto numbers = to_numbers(row);
-    rows.insert(rows.end(), numbers.begin(), numbers.end());
-  }
-  const auto columns = static_cast<std::int64_t>(fit_columns().size());
-  saved.emplace_back("trace", at::tensor(rows, at::kDouble).view({-1, columns}));
+  saved.emplace_back("trace", to_tensor(self.trace));
   return saved;
 }
 
@@ -279,14 +270,7 @@ void ReverseKlFit::restore(const NamedTensors& saved, const std::string& context
   self.best_objective = find_tensor(saved, "best_objective", context).item<double>();
   self.skipped = find_tensor(saved, "skipped", context).item<std::int64_t>();
   from_bytes(find_tensor(saved, "optimizer", context), *self.optimizer);
-  const Tensor rows = find_tensor(saved, "trace", context).contiguous();
-  const auto columns = static_cast<std::int64_t>(fit_columns().size());
-  require(rows.dim() == 2 && rows.size(1) == columns && rows.scalar_type() == at::kDouble,
-          "{}: not a checkpoint of a fit", context);
-  self.trace.clear();
-  for (std::int64_t row = 0; row < rows.size(0); ++row) {
-    self.trace.push_back(fit_row_from_numbers(rows.data_ptr<double>() + row * columns));
-  }
+  self.trace = to_fit_trace(find_tensor(saved, "trace", context), context);
 }
 
 }  // namespace ergon

@@ -25,7 +25,15 @@ struct FitRow {
 /// The columns of a fit's trace for CSV and checkpoints, in the order of FitRow's fields.
 const std::vector<std::string>& fit_columns();
 std::vector<double> to_numbers(const FitRow& row);
-FitRow fit_row_from_numbers(const double* numbers);
+
+/// A trace for a checkpoint, (rows, columns) float64, and back. Throws InvalidInput naming
+/// `context` for a tensor that is none.
+Tensor to_tensor(const std::vector<FitRow>& trace);
+std::vector<FitRow> to_fit_trace(const Tensor& rows, const std::string& context);
+
+/// The learning rate of an iteration, 1 to `iterations`: from `first` at the first to `last` at the
+/// last along half a cosine.
+double cosine_decay(double first, double last, std::int64_t iteration, std::int64_t iterations);
 
 /// A minimisation by stochastic gradients that is stepped from outside, can be saved between any
 /// two iterations, and goes on to the same bits. An iteration whose gradient is not finite changes
