@@ -6,6 +6,7 @@
 #include <cmath>
 #include <csignal>
 #include <fstream>
+#include <sstream>
 
 #include "program.hpp"
 
@@ -17,7 +18,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const Words kStudies = {"learned-entropy", "calibration", "log-z", "evidence", "entropy-accuracy"};
+const Words kStudies = {"learned-entropy", "calibration",      "log-z",
+                        "evidence",        "entropy-accuracy", "path-gradients"};
 
 /// A quick study in the folder "table"; more words follow.
 Words quick(const std::string& name, const Words& more = {}) {
@@ -113,6 +115,32 @@ TEST(AppStudy, LearnedEntropyComputesCellsOnceAndWritesTheTableThreeWays) {
   EXPECT_EQ(second.out, here.read("table/table.json"));
   EXPECT_EQ(Json::parse(second.out)["rows"], rows);
   EXPECT_EQ(here.read("table/table.md"), markdown);
+  EXPECT_EQ(here.read(cell), before) << "a finished cell was computed again";
+}
+
+TEST(AppStudy, PathGradientsAreTabulatedFromFitsOfFlowsAndTheirTraces) {
+  const Workspace here;
+  const Words only = {"--only", "sixteen-points"};
+  const Json table = run_quick(here, "path-gradients", only);
+  ASSERT_EQ(table["rows"].size(), 2u);
+  for (const Json& row : table["rows"]) {
+    const std::string folder =
+        "table/sixteen-points/" + row["gradient"].get<std::string>() + "/seed-0/";
+    const Json result = here.json(folder + "result.json");
+    EXPECT_EQ(result["schema"], "ergon-fit-flow-result/1");
+    EXPECT_EQ(row["ess_share"], result["ess_share"]);
+    EXPECT_EQ(row["nll_minus_entropy"], result["nll_minus_entropy"]["estimate"]);
+    const std::string trace = here.read(folder + "trace.csv");
+    const std::string last = trace.substr(trace.rfind('\n', trace.size() - 2) + 1);
+    EXPECT_THAT(last, HasSubstr("20,"));
+    std::istringstream line(last);
+    std::string number;
+    for (int column = 0; column < 5; ++column) std::getline(line, number, ',');
+    EXPECT_EQ(row["last_held_out"].get<double>(), std::stod(number));
+  }
+  const std::string cell = "table/sixteen-points/forward-path/seed-0/result.json";
+  const std::string before = here.read(cell);
+  EXPECT_EQ(here.run(quick("path-gradients", only)).status, 0);
   EXPECT_EQ(here.read(cell), before) << "a finished cell was computed again";
 }
 
