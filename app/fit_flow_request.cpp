@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "ergon/core/event_file.hpp"
+#include "checkpoint_options.hpp"
 #include "ergon/core/files.hpp"
 #include "sample_request.hpp"
 
@@ -15,58 +15,12 @@ namespace fs = std::filesystem;
 
 constexpr const char* kCheckpointFormat = "ergon-fit-flow-checkpoint/1";
 
-const Json& block(const Json& json, const char* name, const std::string& context) {
-  require(json.is_object() && json.contains(name) && json.at(name).is_object(),
-          "{}: lacks the block '{}'; it was not written by this program", context, name);
-  return json.at(name);
-}
-
-template <class Value>
-Value entry(const Json& json, const char* name, const std::string& context) {
-  try {
-    return json.at(name).get<Value>();
-  } catch (const nlohmann::json::exception&) {
-    fail("{}: the setting '{}' is missing or of the wrong kind", context, name);
-  }
-}
-
-/// Option and path of every file that the run reads.
-std::vector<std::pair<std::string, std::string>> input_paths(const FitFlowSettings& settings) {
-  std::vector<std::pair<std::string, std::string>> paths;
-  visit_target_fields(settings.target,
-                      [&paths](const std::string& name, const auto& value, const char*) {
-                        if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-                          if (names_a_file(name)) paths.emplace_back(name, value);
-                        }
-                      });
+InputPaths paths_of(const FitFlowSettings& settings) {
+  InputPaths paths = input_paths(settings.target);
   paths.emplace_back("samples", settings.data.samples);
   paths.emplace_back("held-out-samples", settings.data.held_out_samples);
   paths.emplace_back("test-samples", settings.data.test_samples);
   return paths;
-}
-
-/// Size and checksum of every file that the run reads, by option.
-Json input_files(const FitFlowSettings& settings) {
-  Json files = Json::object();
-  for (const auto& [name, path] : input_paths(settings)) {
-    if (path.empty()) continue;
-    const std::string bytes = read_file(path);
-    files[name] = {{"bytes", bytes.size()}, {"crc32c", crc32c(bytes)}};
-  }
-  return files;
-}
-
-void require_same_inputs(const Json& before,
-                         const FitFlowSettings& settings,
-                         const std::string& context) {
-  const Json now = input_files(settings);
-  for (const auto& [name, path] : input_paths(settings)) {
-    if (!now.contains(name)) continue;
-    require(before.contains(name) && before.at(name) == now.at(name),
-            "{}: has changed since the run began ({}): put the former file back, or start the run "
-            "anew",
-            path, context);
-  }
 }
 
 /// "patients" of "data/patients.csv.gz", with nothing that a folder's name should not have.
@@ -167,24 +121,14 @@ std::vector<LabelledEstimate> fit_flow_estimates(const Json& result) {
 
 FitFlowSettings read_fit_flow_checkpoint(const std::string& folder) {
   const std::string path = checkpoint_options_path(folder);
-  require(file_exists(path),
-          "{}: holds no checkpoint to resume (there is no checkpoint/options.json)", folder);
-  const Json json = read_json_file(path);
-  require(json.is_object() && json.value("format", "") == kCheckpointFormat,
-          "{}: is not a checkpoint of this version of ergon fit-flow (expected format {})", path,
-          kCheckpointFormat);
+  const Json json = read_checkpoint_options(folder, kCheckpointFormat);
   FitFlowSettings settings = fit_flow_settings_from_json(block(json, "options", path), path);
-  require_same_inputs(block(json, "inputs", path), settings, path);
+  require_same_inputs(json, paths_of(settings), folder);
   return settings;
 }
 
 void write_fit_flow_checkpoint(const std::string& folder, const FitFlowSettings& settings) {
-  make_folder(checkpoint_folder(folder));
-  Json json;
-  json["format"] = kCheckpointFormat;
-  json["options"] = to_json(settings);
-  json["inputs"] = input_files(settings);
-  write_file(checkpoint_options_path(folder), json.dump(2) + "\n");
+  write_checkpoint_options(folder, kCheckpointFormat, to_json(settings), paths_of(settings));
 }
 
 }  // namespace ergon::app

@@ -1,6 +1,6 @@
 #include "sample_request.hpp"
 
-#include "ergon/core/event_file.hpp"
+#include "checkpoint_options.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/sampler/option_fields.hpp"
 
@@ -9,53 +9,9 @@ namespace {
 
 constexpr const char* kCheckpointFormat = "ergon-sample-checkpoint/2";
 
-const Json& part(const Json& json, const char* name, const std::string& context) {
-  require(json.is_object() && json.contains(name) && json.at(name).is_object(),
-          "{}: lacks the block '{}'; it was not written by this program", context, name);
-  return json.at(name);
-}
-
 std::string name_of(const Json& json, const std::string& context) {
   require(json.contains("name") && json.at("name").is_string(), "{}: lacks a name", context);
   return json.at("name").get<std::string>();
-}
-
-template <class Value>
-Value value_of(const Json& json, const char* name, const std::string& context) {
-  try {
-    return json.at(name).get<Value>();
-  } catch (const nlohmann::json::exception&) {
-    fail("{}: the setting '{}' is missing or of the wrong kind", context, name);
-  }
-}
-
-/// The files that the options name, by option: size and checksum of each.
-Json input_files(const TargetOptions& options) {
-  Json files = Json::object();
-  visit_target_fields(options, [&files](const std::string& name, const auto& value, const char*) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      if (!names_a_file(name) || value.empty()) return;
-      const std::string bytes = read_file(value);
-      files[name] = {{"bytes", bytes.size()}, {"crc32c", crc32c(bytes)}};
-    }
-  });
-  return files;
-}
-
-void require_same_inputs(const Json& before,
-                         const TargetOptions& target,
-                         const std::string& context) {
-  const Json now = input_files(target);
-  visit_target_fields(target, [&](const std::string& name, const auto& value, const char*) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      if (!now.contains(name)) return;
-      require(
-          before.contains(name) && before.at(name) == now.at(name),
-          "{}: has changed since the run began ({}): put the former file back, or start the run "
-          "anew",
-          value, context);
-    }
-  });
 }
 
 }  // namespace
@@ -136,23 +92,23 @@ Json to_json(const RunSettings& settings) {
 
 RunSettings settings_from_json(const Json& json, const std::string& context) {
   RunSettings settings;
-  const Json& target = part(json, "target", context);
+  const Json& target = block(json, "target", context);
   settings.target.name = name_of(target, context);
   visit_target_fields(settings.target, JsonReader(target, context));
-  settings.sampler = sampler_from_json(part(json, "sampler", context), context);
+  settings.sampler = sampler_from_json(block(json, "sampler", context), context);
   if (settings.sampler.kind == SamplerKind::kFlow)
     visit_normalizing_flow_fields(settings.normalizing_flow,
-                                  JsonReader(part(json, "flow", context), context));
-  visit_fit_fields(settings.fit, JsonReader(part(json, "fit", context), context));
-  visit_flow_fields(settings.flow, JsonReader(part(json, "estimate", context), context));
-  visit_metric_fields(settings.metrics, JsonReader(part(json, "metrics", context), context));
-  const Json& run = part(json, "run", context);
-  settings.seed = value_of<std::uint64_t>(run, "seed", context);
-  settings.threads = value_of<int>(run, "threads", context);
-  settings.figures = value_of<bool>(run, "figures", context);
-  settings.animate = value_of<bool>(run, "animate", context);
-  settings.fitted = value_of<std::string>(run, "fitted", context);
-  settings.fitted_target = value_of<std::string>(run, "fitted_target", context);
+                                  JsonReader(block(json, "flow", context), context));
+  visit_fit_fields(settings.fit, JsonReader(block(json, "fit", context), context));
+  visit_flow_fields(settings.flow, JsonReader(block(json, "estimate", context), context));
+  visit_metric_fields(settings.metrics, JsonReader(block(json, "metrics", context), context));
+  const Json& run = block(json, "run", context);
+  settings.seed = entry<std::uint64_t>(run, "seed", context);
+  settings.threads = entry<int>(run, "threads", context);
+  settings.figures = entry<bool>(run, "figures", context);
+  settings.animate = entry<bool>(run, "animate", context);
+  settings.fitted = entry<std::string>(run, "fitted", context);
+  settings.fitted_target = entry<std::string>(run, "fitted_target", context);
   return settings;
 }
 
@@ -193,24 +149,15 @@ std::string checkpoint_state_path(const std::string& folder) {
 
 RunSettings read_checkpoint_settings(const std::string& folder) {
   const std::string path = checkpoint_options_path(folder);
-  require(file_exists(path),
-          "{}: holds no checkpoint to resume (there is no checkpoint/options.json)", folder);
-  const Json json = read_json_file(path);
-  require(json.is_object() && json.value("format", "") == kCheckpointFormat,
-          "{}: is not a checkpoint of this version of ergon (expected format {})", path,
-          kCheckpointFormat);
-  RunSettings settings = settings_from_json(part(json, "options", path), path);
-  require_same_inputs(part(json, "inputs", path), settings.target, path);
+  const Json json = read_checkpoint_options(folder, kCheckpointFormat);
+  RunSettings settings = settings_from_json(block(json, "options", path), path);
+  require_same_inputs(json, input_paths(settings.target), folder);
   return settings;
 }
 
 void write_checkpoint_settings(const std::string& folder, const RunSettings& settings) {
-  make_folder(checkpoint_folder(folder));
-  Json json;
-  json["format"] = kCheckpointFormat;
-  json["options"] = to_json(settings);
-  json["inputs"] = input_files(settings.target);
-  write_file(checkpoint_options_path(folder), json.dump(2) + "\n");
+  write_checkpoint_options(folder, kCheckpointFormat, to_json(settings),
+                           input_paths(settings.target));
 }
 
 }  // namespace ergon::app
