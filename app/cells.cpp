@@ -1,6 +1,7 @@
 #include "cells.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -13,6 +14,7 @@
 #include "ergon/core/progress.hpp"
 #include "field.hpp"
 #include "process.hpp"
+#include "rl/rl_commands.hpp"
 #include "studies/statistics.hpp"
 
 namespace ergon::app {
@@ -33,14 +35,40 @@ Json comparable(Json options, const Cell& cell) {
 
 /// The options that the cell's arguments ask for, as a result says them.
 Json wanted_options(const Cell& cell) {
-  return cell.command == CellCommand::kFitFlow ? to_json(fit_flow_settings(cell.arguments))
-                                               : to_json(sample_settings(cell.arguments));
+  switch (cell.command) {
+    case CellCommand::kFitFlow:
+      return to_json(fit_flow_settings(cell.arguments));
+    case CellCommand::kRlTrain:
+      return to_json(train_settings(cell.arguments));
+    case CellCommand::kSample:
+      break;
+  }
+  return to_json(sample_settings(cell.arguments));
 }
 
 /// Those of the checkpoint in its folder.
 Json begun_options(const Cell& cell) {
-  return cell.command == CellCommand::kFitFlow ? to_json(read_fit_flow_checkpoint(cell.folder))
-                                               : to_json(read_checkpoint_settings(cell.folder));
+  switch (cell.command) {
+    case CellCommand::kFitFlow:
+      return to_json(read_fit_flow_checkpoint(cell.folder));
+    case CellCommand::kRlTrain:
+      return to_json(read_train_checkpoint(cell.folder));
+    case CellCommand::kSample:
+      break;
+  }
+  return to_json(read_checkpoint_settings(cell.folder));
+}
+
+std::vector<std::string> command_words(CellCommand command) {
+  switch (command) {
+    case CellCommand::kFitFlow:
+      return {"fit-flow"};
+    case CellCommand::kRlTrain:
+      return {"rl", "train"};
+    case CellCommand::kSample:
+      break;
+  }
+  return {"sample"};
 }
 
 /// A cell counts as finished when its folder holds a result made with the very settings of the
@@ -64,7 +92,7 @@ CellState state_of(const Cell& cell) {
 Job job_for(const Cell& cell, CellState state) {
   Job job;
   job.log = cell.folder + kLogSuffix;
-  job.arguments = {cell.command == CellCommand::kFitFlow ? "fit-flow" : "sample"};
+  job.arguments = command_words(cell.command);
   if (state == CellState::kInterrupted) {
     job.arguments.insert(job.arguments.end(), {"--resume", cell.folder});
   } else {
@@ -113,7 +141,35 @@ std::int64_t work_of(const Cell& cell, const CellsRun& run) {
   return run.work ? run.work(cell) : 1;
 }
 
+constexpr auto kLookInterval = std::chrono::seconds(1);
+
+/// What has been done of the cells that are under way, looked up once a second.
+class WorkUnderWay {
+ public:
+  WorkUnderWay(const CellsRun& run, std::vector<const Cell*> cells)
+      : run_(run), cells_(std::move(cells)) {}
+  void ended(const Cell* cell) { cells_.erase(std::find(cells_.begin(), cells_.end(), cell)); }
+  /// Whether it is time to look.
+  bool due() {
+    if (!run_.done || std::chrono::steady_clock::now() - looked_ < kLookInterval) return false;
+    looked_ = std::chrono::steady_clock::now();
+    return true;
+  }
+  std::int64_t count() const {
+    std::int64_t count = 0;
+    for (const Cell* cell : cells_) count += std::min(run_.done(*cell), work_of(*cell, run_));
+    return count;
+  }
+
+ private:
+  const CellsRun& run_;
+  std::vector<const Cell*> cells_;
+  std::chrono::steady_clock::time_point looked_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
+
+bool has_other_settings(const Cell& cell) { return state_of(cell) == CellState::kOtherSettings; }
 
 CellsEnd run_cells(const std::vector<Cell>& cells, const CellsRun& run) {
   std::vector<const Cell*> owners;
@@ -122,17 +178,26 @@ CellsEnd run_cells(const std::vector<Cell>& cells, const CellsRun& run) {
   for (const Cell& cell : cells) total += work_of(cell, run);
   std::int64_t done = total;
   for (const Cell* cell : owners) done -= work_of(*cell, run);
+  WorkUnderWay under_way(run, owners);
   const InterruptGuard guard;
   Progress progress(run.label, total, run.quiet ? ProgressStyle::kQuiet : ProgressStyle::kAutomatic,
-                    done);
+                    done + (run.done ? under_way.count() : 0));
   std::size_t ended = cells.size() - jobs.size();
+  const auto note = [&] {
+    return run.work ? fmt::format("{} of {} runs", ended, cells.size()) : std::string();
+  };
   CellsEnd end;
-  end.complete = run_jobs(jobs, run.jobs, [&](const JobEnd& job) {
+  const auto job_ended = [&](const JobEnd& job) {
     const bool failed = job.exit_status != kExitOk && !interrupt_requested();
     if (failed) end.failed_logs.push_back(owners[job.job]->folder + kLogSuffix);
+    under_way.ended(owners[job.job]);
     if (job.exit_status != kExitOk && !failed) return;
     done += work_of(*owners[job.job], run);
-    progress.update(done, run.work ? fmt::format("{} of {} runs", ++ended, cells.size()) : "");
+    ++ended;
+    progress.update(done + (run.done ? under_way.count() : 0), note());
+  };
+  end.complete = run_jobs(jobs, run.jobs, job_ended, [&] {
+    if (under_way.due()) progress.update(done + under_way.count(), note());
   });
   progress.finish();
   return end;

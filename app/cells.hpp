@@ -7,12 +7,12 @@
 
 #include "ergon/core/option_json.hpp"
 
-/// Tables made of many `ergon sample` or `ergon fit-flow` runs, the cells, each in a folder of its
-/// own: finished ones are not computed again, interrupted ones go on.
+/// Tables made of many runs of `ergon sample`, `ergon fit-flow` or `ergon rl train`, the cells,
+/// each in a folder of its own: finished ones are not computed again, interrupted ones go on.
 namespace ergon::app {
 
 /// The subcommand that a cell is a run of.
-enum class CellCommand { kSample, kFitFlow };
+enum class CellCommand { kSample, kFitFlow, kRlTrain };
 
 /// One run of a study or a benchmark.
 struct Cell {
@@ -44,12 +44,18 @@ struct CellsRun {
   std::string label = "runs";  ///< of the progress
   /// A cell's share of the work, for the time left; every cell counts alike without it.
   std::function<std::int64_t(const Cell&)> work = nullptr;
+  /// The part of that work which a cell that is running has done; 0 without it.
+  std::function<std::int64_t(const Cell&)> done = nullptr;
 };
 
 struct CellsEnd {
   bool complete = true;                  ///< false: interrupted
   std::vector<std::string> failed_logs;  ///< files with the messages of the failed runs
 };
+
+/// Whether the cell's folder holds a run of other settings, or a damaged one, which run_cells would
+/// compute again.
+bool has_other_settings(const Cell& cell);
 
 /// Runs what is missing.
 CellsEnd run_cells(const std::vector<Cell>& cells, const CellsRun& run);

@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include "ergon/core/event_file.hpp"
+#include "ergon/core/crc32c.hpp"
 #include "ergon/core/files.hpp"
 #include "sample_request.hpp"
 

@@ -5,7 +5,6 @@
 #include <cctype>
 #include <sstream>
 
-#include "config_file.hpp"
 #include "suggest.hpp"
 
 namespace ergon::app {
@@ -112,9 +111,13 @@ Words parse_words(const CommandShape& shape, const std::vector<std::string>& arg
 }
 
 void add_config_words(const CommandShape& shape, const std::string& path, Words& words) {
+  add_words(shape, read_config(path, shape.name), words);
+}
+
+void add_words(const CommandShape& shape, const std::vector<ConfigEntry>& entries, Words& words) {
   std::vector<std::string> keys = names_of(shape);
   if (!shape.positional.empty()) keys.push_back(positional_name(shape));
-  for (const auto& entry : read_config(path, shape.name)) {
+  for (const auto& entry : entries) {
     const bool known = std::find(keys.begin(), keys.end(), entry.key) != keys.end();
     require(known && entry.key != "config",
             "{}: unknown key '{}'{}; the keys are the options of 'ergon {} --help' without dashes "

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config_file.hpp"
 #include "field.hpp"
 
 namespace ergon::app {
@@ -31,6 +32,9 @@ Words parse_words(const CommandShape& shape, const std::vector<std::string>& arg
 /// positional under its lower-case name). Sets the fields on the way. Throws InvalidInput: see
 /// read_config; an unknown key, with the nearest ones; a value its option cannot take.
 void add_config_words(const CommandShape& shape, const std::string& path, Words& words);
+
+/// The same for entries that were read already.
+void add_words(const CommandShape& shape, const std::vector<ConfigEntry>& entries, Words& words);
 
 /// Sets every field that has a word.
 void apply_words(const CommandShape& shape, const Words& words);

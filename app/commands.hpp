@@ -25,6 +25,8 @@ int run_targets_command(const std::vector<std::string>& arguments);
 int run_samplers_command(const std::vector<std::string>& arguments);
 int run_study_command(const std::vector<std::string>& arguments);
 int run_bench_command(const std::vector<std::string>& arguments);
+int run_rl_command(const std::vector<std::string>& arguments);
+int run_envs_command(const std::vector<std::string>& arguments);
 
 /// The settings that `ergon sample` would run with for these arguments, checked as far as that is
 /// possible without tensors.

@@ -166,11 +166,15 @@ std::vector<ConfigTable> read_config_tables(const std::string& path) {
   return TomlReader(path, read_file(path)).read();
 }
 
-std::vector<ConfigEntry> read_config(const std::string& path, const std::string& command) {
+std::vector<ConfigEntry> parse_config(const std::string& text,
+                                      const std::string& name,
+                                      const std::string& command) {
+  std::string header = command;
+  std::replace(header.begin(), header.end(), ' ', '.');
   std::vector<ConfigEntry> entries;
-  for (const ConfigTable& table : read_config_tables(path)) {
-    require(table.name.empty() || table.name == std::vector<std::string>{command},
-            "{}: the only table this command reads is [{}]", table.place, command);
+  for (const ConfigTable& table : TomlReader(name, text).read()) {
+    require(table.name.empty() || join(table.name, ".") == header,
+            "{}: the only table this command reads is [{}]", table.place, header);
     for (const ConfigEntry& entry : table.entries) {
       for (const auto& other : entries) {
         require(other.key != entry.key, "{}: '{}' is given a second time", entry.place, entry.key);
@@ -179,6 +183,10 @@ std::vector<ConfigEntry> read_config(const std::string& path, const std::string&
     }
   }
   return entries;
+}
+
+std::vector<ConfigEntry> read_config(const std::string& path, const std::string& command) {
+  return parse_config(read_file(path), path, command);
 }
 
 }  // namespace ergon::app

@@ -24,9 +24,13 @@ struct ConfigTable {
 std::vector<ConfigTable> read_config_tables(const std::string& path);
 
 /// Reads the part of TOML that options need: `key = value` with strings, numbers, true/false and
-/// (multi-line) arrays of them, comments, and at most one table header, `[command]`. Strict: what
-/// it does not understand it refuses. Throws InvalidInput (path, line, what was expected), also for
-/// a key given twice.
+/// (multi-line) arrays of them, comments, and at most one table header, `[command]` (`[rl.train]`
+/// for the command "rl train"). Strict: what it does not understand it refuses. Throws InvalidInput
+/// (path, line, what was expected), also for a key given twice.
 std::vector<ConfigEntry> read_config(const std::string& path, const std::string& command);
+/// The same from a text; `name` stands for the path in messages.
+std::vector<ConfigEntry> parse_config(const std::string& text,
+                                      const std::string& name,
+                                      const std::string& command);
 
 }  // namespace ergon::app

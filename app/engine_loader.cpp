@@ -2,7 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
@@ -14,15 +13,28 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The engine lies next to the program in a build, and in ../lib/ergon once installed.
-std::string engine_path() {
+#ifdef ERGON_HAS_RL
+constexpr bool kHasReinforcementLearning = true;
+#else
+constexpr bool kHasReinforcementLearning = false;
+#endif
+
+const char* file_of(EngineLibrary library) {
+  return library == EngineLibrary::kTensors ? "libergon_engine.so" : "libergon_rl_engine.so";
+}
+
+/// An engine lies next to the program in a build, and in ../lib/ergon once installed.
+std::string engine_path(EngineLibrary library) {
+  require(library == EngineLibrary::kTensors || kHasReinforcementLearning,
+          "this build of ergon has no reinforcement learning: install MuJoCo and a BLAS with "
+          "cblas.h (Debian: libmujoco-dev, libopenblas-openmp-dev) and build it again");
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   require(!error, "cannot find the program's own folder through /proc/self/exe: {}",
           error.message());
   const fs::path folder = program.parent_path();
-  const fs::path places[] = {folder / "libergon_engine.so",
-                             folder.parent_path() / "lib" / "ergon" / "libergon_engine.so"};
+  const fs::path places[] = {folder / file_of(library),
+                             folder.parent_path() / "lib" / "ergon" / file_of(library)};
   for (const auto& place : places) {
     if (fs::exists(place, error)) return place.string();
   }
@@ -38,23 +50,24 @@ void shorten_openmp_spin() {
   setenv("GOMP_SPINCOUNT", "2000", 0);
 }
 
-template <class Request>
-int run_by(const char* symbol, Request& request) {
-  const std::string path = engine_path();
-  shorten_openmp_spin();
-  void* library = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
-  if (library == nullptr) fail("the engine {} cannot be loaded: {}", path, dlerror());
-  const auto function = reinterpret_cast<EngineFunction<Request>>(dlsym(library, symbol));
-  require(function != nullptr, "{} is not ergon's engine; build or install ergon again", path);
-  EngineOutcome outcome;
-  function(&request, &outcome);
-  if (!outcome.message.empty()) std::fputs(("ergon: " + outcome.message + "\n").c_str(), stderr);
-  return outcome.exit_status;  // the library stays loaded: libtorch cannot be unloaded
-}
-
 }  // namespace
 
-int run_engine(SampleRequest& request) { return run_by(kSampleSymbol, request); }
-int run_engine(FitFlowRequest& request) { return run_by(kFitFlowSymbol, request); }
+void* engine_entry(EngineLibrary library, const char* symbol) {
+  const std::string path = engine_path(library);
+  shorten_openmp_spin();
+  void* handle = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (handle == nullptr) fail("the engine {} cannot be loaded: {}", path, dlerror());
+  void* entry = dlsym(handle, symbol);
+  require(entry != nullptr, "{} is not ergon's engine; build or install ergon again", path);
+  return entry;
+}
+
+int run_engine(SampleRequest& request) {
+  return run_engine(EngineLibrary::kTensors, kSampleSymbol, request);
+}
+
+int run_engine(FitFlowRequest& request) {
+  return run_engine(EngineLibrary::kTensors, kFitFlowSymbol, request);
+}
 
 }  // namespace ergon::app

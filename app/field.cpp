@@ -1,5 +1,7 @@
 #include "field.hpp"
 
+#include <fmt/ranges.h>
+
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -81,6 +83,18 @@ std::vector<double> parse_numbers(const std::string& option, const std::string& 
   return values;
 }
 
+std::vector<std::int64_t> parse_integers(const std::string& option, const std::string& word) {
+  std::vector<std::int64_t> values;
+  for (const auto& part : split_list(word)) {
+    std::int64_t value = 0;
+    require(parses_as(part, value),
+            "--{}: '{}' is not a whole number; numbers are separated by commas", option, part);
+    values.push_back(value);
+  }
+  require(!values.empty(), "--{}: needs at least one number", option);
+  return values;
+}
+
 bool parse_switch(const std::string& option, const std::string& word) {
   if (word.empty() || word == "true") return true;
   require(word == "false", "--{}: '{}' is neither true nor false", option, word);
@@ -96,6 +110,10 @@ std::string numbers_text(const std::vector<double>& values) {
     text += number_text(value);
   }
   return text;
+}
+
+std::string integers_text(const std::vector<std::int64_t>& values) {
+  return fmt::format("{}", fmt::join(values, ","));
 }
 
 Field make_field(std::string name, std::int64_t& target) {
@@ -141,6 +159,12 @@ Field make_field(std::string name, std::vector<double>& target) {
   return with_setter(
       name, "NUMBERS", numbers_text(target),
       [name, &target](const std::string& word) { target = parse_numbers(name, word); });
+}
+
+Field make_field(std::string name, std::vector<std::int64_t>& target) {
+  return with_setter(
+      name, "COUNTS", integers_text(target),
+      [name, &target](const std::string& word) { target = parse_integers(name, word); });
 }
 
 }  // namespace ergon::app

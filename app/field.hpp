@@ -35,11 +35,13 @@ std::int64_t parse_integer(const std::string& option, const std::string& word);
 std::uint64_t parse_seed(const std::string& option, const std::string& word);
 double parse_number(const std::string& option, const std::string& word);
 std::vector<double> parse_numbers(const std::string& option, const std::string& word);
+std::vector<std::int64_t> parse_integers(const std::string& option, const std::string& word);
 bool parse_switch(const std::string& option, const std::string& word);
 
 /// Values to words, for default texts.
 std::string number_text(double value);
 std::string numbers_text(const std::vector<double>& values);
+std::string integers_text(const std::vector<std::int64_t>& values);
 
 /// The fields of one kind of value; each binds `target`, which must outlive the field.
 Field make_field(std::string name, std::int64_t& target);
@@ -49,6 +51,7 @@ Field make_field(std::string name, double& target);
 Field make_field(std::string name, bool& target);
 Field make_field(std::string name, std::string& target);
 Field make_field(std::string name, std::vector<double>& target);
+Field make_field(std::string name, std::vector<std::int64_t>& target);
 
 template <class Value>
 Field make_field(std::string name, std::optional<Value>& target);

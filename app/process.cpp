@@ -56,7 +56,8 @@ int exit_status(int status) {
 
 bool run_jobs(const std::vector<Job>& jobs,
               int parallel,
-              const std::function<void(const JobEnd&)>& ended) {
+              const std::function<void(const JobEnd&)>& ended,
+              const std::function<void()>& waited) {
   std::map<pid_t, std::size_t> running;
   std::size_t next = 0;
   bool told = false;
@@ -79,7 +80,9 @@ bool run_jobs(const std::vector<Job>& jobs,
         ++entry;
       }
     }
-    if (!running.empty()) std::this_thread::sleep_for(kPollInterval);
+    if (running.empty()) continue;
+    if (waited) waited();
+    std::this_thread::sleep_for(kPollInterval);
   }
   return !interrupt_requested();
 }

@@ -23,9 +23,11 @@ struct JobEnd {
 /// Runs the jobs, at most `parallel` at a time, and calls `ended` after each. Once
 /// ergon::interrupt_requested(), the running ones are sent SIGINT (they leave checkpoints), waited
 /// for, and no new one is started. Returns false then. Children are in process groups of their own,
-/// so that Ctrl-C reaches them once, and end when this process dies.
+/// so that Ctrl-C reaches them once, and end when this process dies. `waited`, where given, is
+/// called now and then while jobs run.
 bool run_jobs(const std::vector<Job>& jobs,
               int parallel,
-              const std::function<void(const JobEnd&)>& ended);
+              const std::function<void(const JobEnd&)>& ended,
+              const std::function<void()>& waited = nullptr);
 
 }  // namespace ergon::app

@@ -4,13 +4,18 @@ include(GNUInstallDirs)
 
 set(ergon_package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/ergon)
 
-# The program looks for its engine in ../lib/ergon beside its own folder, whatever the prefix.
+# The program looks for its engines in ../lib/ergon beside its own folder, whatever the prefix.
 if(TARGET ergon_cli)
   install(TARGETS ergon_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 if(TARGET ergon_engine)
   set_target_properties(ergon_engine PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
   install(TARGETS ergon_engine LIBRARY DESTINATION lib/ergon)
+endif()
+
+if(TARGET ergon_rl_engine)
+  set_target_properties(ergon_rl_engine PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS ergon_rl_engine LIBRARY DESTINATION lib/ergon)
 endif()
 
 set_target_properties(ergon_base PROPERTIES EXPORT_NAME base)
@@ -23,6 +28,19 @@ if(TARGET ergon_mpi)
   set_target_properties(ergon_mpi PROPERTIES EXPORT_NAME mpi)
   install(TARGETS ergon_mpi EXPORT ergon_mpi_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   install(EXPORT ergon_mpi_targets NAMESPACE ergon:: FILE ergon-mpi-targets.cmake DESTINATION ${ergon_package_folder})
+endif()
+
+# Likewise: who does not ask for it needs no MuJoCo.
+if(TARGET ergon_rl)
+  set_target_properties(ergon_env PROPERTIES EXPORT_NAME env)
+  set_target_properties(ergon_rl PROPERTIES EXPORT_NAME rl)
+  set(ergon_rl_libraries ergon_env ergon_rl)
+  if(TARGET ergon_rl_torch)
+    set_target_properties(ergon_rl_torch PROPERTIES EXPORT_NAME rl_torch)
+    list(APPEND ergon_rl_libraries ergon_rl_torch)
+  endif()
+  install(TARGETS ${ergon_rl_libraries} EXPORT ergon_rl_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT ergon_rl_targets NAMESPACE ergon:: FILE ergon-rl-targets.cmake DESTINATION ${ergon_package_folder})
 endif()
 
 configure_package_config_file(

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "commands.hpp"
+#include "ergon/core/crc32c.hpp"
 #include "ergon/core/errors.hpp"
-#include "ergon/core/event_file.hpp"
 #include "ergon/core/files.hpp"
 #include "studies/statistics.hpp"
 

@@ -1,20 +1,11 @@
 #pragma once
 
-#include <string>
-
+#include "engine_outcome.hpp"
 #include "fit_flow_request.hpp"
 #include "sample_request.hpp"
 
 namespace ergon::app {
 
-/// How a request ended.
-struct EngineOutcome {
-  int exit_status = 0;
-  std::string message;  ///< one sentence for stderr, empty when all went well
-};
-
-template <class Request>
-using EngineFunction = void (*)(Request* request, EngineOutcome* outcome);
 inline constexpr const char* kSampleSymbol = "ergon_engine_sample";
 inline constexpr const char* kFitFlowSymbol = "ergon_engine_fit_flow";
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 
 #include "ergon/core/machine.hpp"
 
@@ -15,9 +14,6 @@ Json to_json(const Interval& interval) {
 }
 
 }  // namespace
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-Json number(const std::optional<double>& value) { return value ? number(*value) : Json(nullptr); }
 
 Json shape(const std::optional<double>& k) {
   constexpr double kEndless = 1e9;
@@ -38,26 +34,13 @@ Json to_json(const EvaluationCounts& counts) {
           {"hessian_vector", counts.hessian_vector}};
 }
 
-std::string utc_now() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
-}
-
 void add_origin(const Runtime& runtime, Json& json) {
-  const Machine machine = describe_machine();
-  json["versions"] = {{"ergon", machine.ergon_version},
-                      {"revision", machine.ergon_revision},
-                      {"libtorch", runtime.torch_version},
-                      {"blas", runtime.blas},
-                      {"compiler", machine.compiler}};
-  json["machine"] = {{"cpu", machine.cpu},
-                     {"cores", machine.cores},
-                     {"memory_gib", machine.memory_gib},
-                     {"system", machine.system}};
+  Json versions = ergon_versions_json();
+  versions["libtorch"] = runtime.torch_version;
+  versions["blas"] = runtime.blas;
+  versions["compiler"] = describe_machine().compiler;
+  json["versions"] = versions;
+  json["machine"] = machine_json();
 }
 
 }  // namespace ergon::app

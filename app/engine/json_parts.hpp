@@ -1,19 +1,14 @@
 #pragma once
 
 #include <optional>
-#include <string>
 
-#include "ergon/core/option_json.hpp"
+#include "engine_parts/result_parts.hpp"
 #include "ergon/core/runtime.hpp"
 #include "ergon/density/counting.hpp"
 #include "ergon/estimate/estimate.hpp"
 
 /// What the results of all commands are made of.
 namespace ergon::app {
-
-/// null for NaN and infinity, which have no place in JSON.
-Json number(double value);
-Json number(const std::optional<double>& value);
 
 /// k̂, whose infinities say something: ±1e9, so that a reader's comparison does not take them for
 /// nothing.
@@ -22,9 +17,6 @@ Json shape(const std::optional<double>& k);
 /// {"estimate", "standard_error", "interval", "method"}, or null.
 Json to_json(const std::optional<Estimate>& estimate);
 Json to_json(const EvaluationCounts& counts);
-
-/// Now, ISO 8601.
-std::string utc_now();
 
 /// Adds "versions" and "machine".
 void add_origin(const Runtime& runtime, Json& json);

@@ -1,8 +1,8 @@
 #include "ergon/core/event_file.hpp"
 
-#include <array>
 #include <cstring>
 
+#include "ergon/core/crc32c.hpp"
 #include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
 
@@ -20,17 +20,6 @@ constexpr int kEventSummary = 5;
 constexpr int kSummaryValue = 1;
 constexpr int kValueTag = 1;
 constexpr int kValueSimple = 2;
-
-constexpr std::array<std::uint32_t, 256> make_table() {
-  constexpr std::uint32_t kPolynomial = 0x82F63B78;  // reflected
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = value >> 1 ^ ((value & 1) != 0 ? kPolynomial : 0);
-    table[i] = value;
-  }
-  return table;
-}
 
 /// A CRC of bytes that hold a CRC is troublesome; the format stores it rotated and shifted.
 std::uint32_t mask(std::uint32_t crc) { return (crc >> 15 | crc << 17) + 0xA282EAD8U; }
@@ -83,13 +72,6 @@ void put_record(std::string& out, const std::string& event) {
 }
 
 }  // namespace
-
-std::uint32_t crc32c(std::string_view bytes) {
-  static constexpr std::array<std::uint32_t, 256> kTable = make_table();
-  std::uint32_t crc = 0xFFFFFFFF;
-  for (const char c : bytes) crc = crc >> 8 ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xFF];
-  return ~crc;
-}
 
 EventFile::EventFile(double wall_time) {
   std::string event;

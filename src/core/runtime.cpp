@@ -70,8 +70,6 @@ void keep_freed_memory() {
 
 }  // namespace
 
-void flush_denormals() { at::globalContext().setFlushDenormal(true); }
-
 Runtime start_runtime(int threads) {
   set_worker_threads(threads);
   at::set_num_threads(threads);

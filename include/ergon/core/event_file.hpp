@@ -6,9 +6,6 @@
 
 namespace ergon {
 
-/// CRC-32C (Castagnoli) of the bytes. Source: RFC 3720, appendix B.4.
-std::uint32_t crc32c(std::string_view bytes);
-
 /// Scalars over steps in the format that TensorBoard reads: records of tensorflow.Event messages,
 /// each framed by its length and masked CRC-32C sums (tensorflow/core/lib/io/record_writer.h,
 /// core/util/event.proto). Wall times are arguments, so that the same calls make the same bytes.

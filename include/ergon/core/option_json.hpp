@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ inline Json to_json_value(double value) { return value; }
 inline Json to_json_value(bool value) { return value; }
 inline Json to_json_value(const std::string& value) { return value; }
 inline Json to_json_value(const std::vector<double>& value) { return value; }
+inline Json to_json_value(const std::vector<std::int64_t>& value) { return value; }
 template <class Value>
 Json to_json_value(const std::optional<Value>& value) {
   return value ? Json(*value) : Json(nullptr);

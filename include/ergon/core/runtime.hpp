@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "ergon/core/denormals.hpp"
+
 namespace ergon {
 
 /// What libtorch runs on in this process: printed at the head of a run and kept in its result.
@@ -22,9 +24,5 @@ struct Runtime {
 /// called by a program before its first tensor; the library itself never changes these settings.
 /// Throws InvalidInput unless 1 <= threads <= kMaxWorkerThreads.
 Runtime start_runtime(int threads);
-
-/// Flushes denormal numbers to zero on the calling thread: the first thing to do in every worker
-/// thread.
-void flush_denormals();
 
 }  // namespace ergon

@@ -1,0 +1,18 @@
+# Writes OUT, a C++ source that holds the texts of FILES by their names: the function FUNCTION, which the header HEADER declares in
+# namespace NAMESPACE as `const std::map<std::string, std::string>& FUNCTION();`.
+foreach(setting "HEADER=env/model_texts.hpp" "NAMESPACE=ergon::internal" "FUNCTION=model_texts")
+  string(REGEX MATCH "^([A-Z]+)=(.*)$" matched "${setting}")
+  if(NOT DEFINED ${CMAKE_MATCH_1})
+    set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  endif()
+endforeach()
+set(source "#include \"${HEADER}\"\n\nnamespace ${NAMESPACE} {\n\n")
+string(APPEND source "const std::map<std::string, std::string>& ${FUNCTION}() {\n")
+string(APPEND source "  static const std::map<std::string, std::string> texts = {\n")
+foreach(file IN LISTS FILES)
+  file(READ ${file} text)
+  get_filename_component(name ${file} NAME)
+  string(APPEND source "      {\"${name}\", R\"text(${text})text\"},\n")
+endforeach()
+string(APPEND source "  };\n  return texts;\n}\n\n}  // namespace ${NAMESPACE}\n")
+file(WRITE ${OUT} "${source}")
