@@ -26,8 +26,8 @@ const char* file_of(EngineLibrary library) {
 /// An engine lies next to the program in a build, and in ../lib/ergon once installed.
 std::string engine_path(EngineLibrary library) {
   require(library == EngineLibrary::kTensors || kHasReinforcementLearning,
-          "this build of ergon has no reinforcement learning: install MuJoCo and a BLAS with "
-          "cblas.h (Debian: libmujoco-dev, libopenblas-openmp-dev) and build it again");
+          "this build of ergon has no reinforcement learning: install MuJoCo (Debian: "
+          "libmujoco-dev, libqhull-dev, libgl-dev) and build it again");
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   require(!error, "cannot find the program's own folder through /proc/self/exe: {}",

@@ -12,7 +12,7 @@ namespace ergon::app {
 /// lists answer at once.
 enum class EngineLibrary {
   kTensors,               ///< libergon_engine.so, which links libtorch
-  kReinforcementLearning  ///< libergon_rl_engine.so, which links MuJoCo and a BLAS
+  kReinforcementLearning  ///< libergon_rl_engine.so, which links MuJoCo
 };
 
 /// Loads the library and finds the entry called `symbol`. Throws InvalidInput when this build has

@@ -21,6 +21,7 @@ const std::vector<Command>& all_commands() {
       {"samplers", "list the samplers, or describe one", run_samplers_command},
       {"study", "compute a table of docs/studies, or list them", run_study_command},
       {"bench", "compare samplers at equal budgets of evaluations", run_bench_command},
+      {"envs", "list the environments of rl, or describe one", run_envs_command},
       {"rl", "reinforcement learning: train agents and judge them", run_rl_command},
   };
   return commands;

@@ -26,16 +26,21 @@ bool is_flow_of_set(const std::string& stem) {
 
 /// Whether a run writes files of this name.
 bool is_ours(const std::string& name) {
-  static const std::vector<std::string> names = {"result.json",       "samples.npz",
-                                                 "draws.npz",         "chains.npz",
-                                                 "flow.npz",          "trace.csv",
-                                                 "fit_trace.csv",     "fit.npz",
-                                                 "fit.json",          "flow.pt",
-                                                 "report.html",       "checkpoint",
-                                                 "episodes.csv",      "updates.csv",
-                                                 "evaluations.csv",   "evaluation_returns.csv",
-                                                 "agent.safetensors", "best-agent.safetensors",
-                                                 "learning_curve.svg"};
+  static const std::vector<std::string> names = {"result.json",        "samples.npz",
+                                                 "draws.npz",          "chains.npz",
+                                                 "flow.npz",           "trace.csv",
+                                                 "fit_trace.csv",      "fit.npz",
+                                                 "fit.json",           "flow.pt",
+                                                 "report.html",        "checkpoint",
+                                                 "episodes.csv",       "updates.csv",
+                                                 "evaluations.csv",    "evaluation_returns.csv",
+                                                 "agent.safetensors",  "best-agent.safetensors",
+                                                 "learning_curve.svg", "render.json",
+                                                 "compare.json",       "curves.svg",
+                                                 "returns.csv",        "policy.pt",
+                                                 "policy.onnx",        "policy.safetensors",
+                                                 "episode.csv",        "strip.png",
+                                                 "animation.png",      "trajectories.png"};
   if (std::find(names.begin(), names.end(), name) != names.end()) return true;
   if (name.rfind("events.out.tfevents.", 0) == 0) return true;
   const std::string stem = fs::path(name).stem().string();

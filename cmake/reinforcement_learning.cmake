@@ -1,17 +1,14 @@
-# Environments on MuJoCo's C library and the agents that act in them. Defines ergon_env, ergon_rl and ergon_rl_torch where MuJoCo and
-# cblas.h are found.
+# Environments on MuJoCo's C library and the agents that act in them. Defines ergon_env, ergon_rl and ergon_rl_torch where MuJoCo is
+# found.
 find_package(mujoco QUIET)
-find_path(ERGON_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas)
-find_library(ERGON_CBLAS NAMES openblas cblas blas)
-if(NOT mujoco_FOUND OR NOT ERGON_CBLAS_INCLUDE OR NOT ERGON_CBLAS)
+if(NOT mujoco_FOUND)
   if(NOT ERGON_RL STREQUAL "AUTO")
-    message(FATAL_ERROR "MuJoCo or a BLAS with cblas.h was not found (Debian: libmujoco-dev, libopenblas-openmp-dev); "
-                        "-DERGON_RL=OFF builds without reinforcement learning")
+    message(FATAL_ERROR "MuJoCo was not found (Debian: libmujoco-dev); -DERGON_RL=OFF builds without reinforcement learning")
   endif()
-  message(STATUS "no reinforcement learning: MuJoCo or cblas.h was not found")
+  message(STATUS "no reinforcement learning: MuJoCo was not found")
   return()
 endif()
-message(STATUS "MuJoCo ${mujoco_VERSION}, BLAS ${ERGON_CBLAS}")
+message(STATUS "MuJoCo ${mujoco_VERSION}")
 
 # The models' texts go into the library, so that nothing has to be found at run time.
 file(GLOB model_files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/assets/mujoco/*.xml)
@@ -30,8 +27,7 @@ target_link_libraries(ergon_env PUBLIC ergon_base PRIVATE mujoco::mujoco)
 file(GLOB rl_sources CONFIGURE_DEPENDS src/rl/*.cpp)
 list(FILTER rl_sources EXCLUDE REGEX "options\\.cpp$")
 add_library(ergon_rl STATIC ${rl_sources})
-target_include_directories(ergon_rl SYSTEM PRIVATE ${ERGON_CBLAS_INCLUDE})
-target_link_libraries(ergon_rl PUBLIC ergon_env PRIVATE ${ERGON_CBLAS} Threads::Threads)
+target_link_libraries(ergon_rl PUBLIC ergon_env PRIVATE Threads::Threads)
 
 file(GLOB rl_torch_sources CONFIGURE_DEPENDS src/rl/autograd/*.cpp)
 if(rl_torch_sources)

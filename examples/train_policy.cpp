@@ -1,5 +1,6 @@
-// Trains soft actor-critic on the pendulum in a few seconds, writes the policy to a file, reads it back and lets it act: all that a
-// program needs that trains or deploys a policy. No libtorch is involved.
+// Trains soft actor-critic on the pendulum in two seconds, writes the policy to a file, reads it
+// back and lets it act: all that a program needs that trains or deploys a policy. No libtorch is
+// involved.
 #include <fmt/format.h>
 
 #include <memory>
@@ -7,7 +8,6 @@
 #include "ergon/core/denormals.hpp"
 #include "ergon/core/errors.hpp"
 #include "ergon/env/environment.hpp"
-#include "ergon/rl/blas_threads.hpp"
 #include "ergon/rl/evaluation.hpp"
 #include "ergon/rl/policy_file.hpp"
 #include "ergon/rl/sac.hpp"
@@ -38,18 +38,18 @@ ergon::TrainingOptions training_options() {
 int main() {
   const std::uint64_t seed = 0;
   ergon::flush_denormals();
-  ergon::use_one_blas_thread();
   const auto make = [] { return ergon::make_environment({"Pendulum-v1"}); };
   const auto environment = make();
   const ergon::EnvironmentSpec& spec = environment->spec();
 
   auto agent = std::make_unique<ergon::Sac<float>>(spec.observation_dim, spec.action_dim,
                                                    agent_options(), seed);
+  const ergon::Sac<float>& sac = *agent;
   ergon::Training training(make, std::move(agent), training_options(), seed);
   while (!training.done()) training.step();
   training.finish();
 
-  ergon::PolicyDescription trained = training.agent().describe_policy();
+  ergon::PolicyDescription trained = sac.describe_policy();
   trained.environment = spec.name;
   trained.action_low = spec.action_low;
   trained.action_high = spec.action_high;
@@ -59,6 +59,6 @@ int main() {
   const auto episodes =
       ergon::evaluate(*environment, *policy, ergon::ActionMode::kDeterministic, 20, seed);
   const ergon::MeanReturn result = ergon::mean_return(episodes);
-  fmt::print("mean return of 20 episodes {:.0f} +- {:.0f}; -1200 is chance, -150 is as good as it gets\n",
+  fmt::print("mean return of 20 episodes {:.0f} +- {:.0f}; untrained -1200, solved -150\n",
              result.mean, result.standard_error);
 }

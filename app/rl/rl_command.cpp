@@ -11,6 +11,10 @@ namespace {
 const std::vector<Command>& rl_commands() {
   static const std::vector<Command> commands = {
       {"train", "train an agent in an environment", run_rl_train},
+      {"eval", "judge agents by episodes: means, intervals, lengths", run_rl_eval},
+      {"compare", "learning curves of runs beside each other and published ones", run_rl_compare},
+      {"export", "write an agent as TorchScript, ONNX or safetensors", run_rl_export},
+      {"render", "draw an agent's episodes, or an untrained look", run_rl_render},
   };
   return commands;
 }

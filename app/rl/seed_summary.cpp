@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 
+#include "cells.hpp"
 #include "checkpoint_options.hpp"
-#include "ergon/core/csv.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/estimate/interquartile_mean.hpp"
 #include "rl/train_request.hpp"
@@ -88,18 +90,35 @@ RunCurve read_run_curve(const std::string& folder) {
   run.result = read_json_file(path);
   require(run.result.is_object() && run.result.value("schema", "") == kTrainSchema,
           "{}: is not a result of 'ergon rl train'", path);
-  const CsvTable table = read_csv(run.folder + "/evaluations.csv");
-  const std::size_t step = table.column("step");
-  const std::size_t deterministic = table.column("deterministic_mean");
-  const std::size_t stochastic = table.column("stochastic_mean");
-  for (std::size_t row = 0; row < table.rows; ++row) {
-    run.steps.push_back(static_cast<std::int64_t>(table.at(row, step)));
-    run.deterministic.push_back(table.at(row, deterministic));
-    run.stochastic.push_back(table.at(row, stochastic));
+  read_evaluations(run);
+  return run;
+}
+
+void read_evaluations(RunCurve& run) {
+  const std::string path = run.folder + "/evaluations.csv";
+  const std::vector<std::string> lines = split_words(read_file(path), '\n');
+  const std::vector<std::string> columns = split_words(lines.front());
+  const auto cell = [&](const std::vector<std::string>& row, const char* column) {
+    const auto found = std::find(columns.begin(), columns.end(), column);
+    require(found != columns.end(), "{}: has no column '{}'", path, column);
+    const std::string& word = row[static_cast<std::size_t>(found - columns.begin())];
+    char* end = nullptr;
+    const double value = std::strtod(word.c_str(), &end);
+    require(end != word.c_str() && *end == '\0' && std::isfinite(value),
+            "{}: '{}' under '{}' is no number", path, word, column);
+    return value;
+  };
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
+    const std::vector<std::string> row = split_words(lines[i]);
+    require(row.size() == columns.size(), "{}, line {}: has {} columns, the first line {}", path,
+            i + 1, row.size(), columns.size());
+    run.steps.push_back(static_cast<std::int64_t>(cell(row, "step")));
+    run.deterministic.push_back(cell(row, "deterministic_mean"));
+    run.stochastic.push_back(cell(row, "stochastic_mean"));
   }
   require(!run.steps.empty() && std::is_sorted(run.steps.begin(), run.steps.end()),
-          "{}/evaluations.csv: holds no evaluations in the order of their steps", run.folder);
-  return run;
+          "{}: holds no evaluations in the order of their steps", path);
 }
 
 std::string label_of(const RunCurve& run) {

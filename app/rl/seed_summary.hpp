@@ -23,6 +23,10 @@ struct RunCurve {
 /// damaged, and for a run that is not finished.
 RunCurve read_run_curve(const std::string& folder);
 
+/// Sets steps and returns of a run from run.folder/evaluations.csv. Throws InvalidInput: missing,
+/// damaged, none yet.
+void read_evaluations(RunCurve& run);
+
 /// "Hopper-v4, stable-baselines3".
 std::string label_of(const RunCurve& run);
 

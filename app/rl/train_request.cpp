@@ -59,6 +59,9 @@ std::string train_folder_name(const TrainSettings& settings) {
 std::string training_state_path(const std::string& folder) {
   return checkpoint_folder(folder) + "/state.safetensors";
 }
+std::string failed_state_path(const std::string& folder) {
+  return checkpoint_folder(folder) + "/state-at-failure.safetensors";
+}
 
 std::string training_seconds_path(const std::string& folder) {
   return checkpoint_folder(folder) + "/seconds.json";

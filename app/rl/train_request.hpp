@@ -47,7 +47,10 @@ TrainSettings train_settings_from_json(const Json& json, const std::string& cont
 std::string train_folder_name(const TrainSettings& settings);
 
 /// Files of a run's folder.
-std::string training_state_path(const std::string& folder);    ///< checkpoint/state.safetensors
+std::string training_state_path(const std::string& folder);  ///< checkpoint/state.safetensors
+/// checkpoint/state-at-failure.safetensors: what there was when numbers left the reals, to be
+/// examined; the state before stays.
+std::string failed_state_path(const std::string& folder);
 std::string training_seconds_path(const std::string& folder);  ///< checkpoint/seconds.json
 std::string agent_path(const std::string& folder);             ///< agent.safetensors
 std::string best_agent_path(const std::string& folder);        ///< best-agent.safetensors

@@ -94,7 +94,9 @@ std::string write_summary(const std::vector<Cell>& cells,
   const SeedSummary summary = summarise_seeds(std::move(runs), label);
   Json json = {{"schema", kSummarySchema}};
   json.update(to_json(summary));
-  json.update(origin_of(groups_of(cells)));
+  Json origin = origin_of(groups_of(cells));
+  origin.erase("runs");  // their number
+  json.update(origin);
   json["options"] = to_json(options.request.settings);
   json["options"]["run"].erase("seed");
   std::string files = "summary.json";

@@ -3,12 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <cstdio>
+#include <filesystem>
 
 #include "ergon/core/denormals.hpp"
 #include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
 #include "ergon/core/interrupt.hpp"
-#include "ergon/rl/blas_threads.hpp"
 #include "rl_engine/train_outputs.hpp"
 #include "rl_engine/train_session.hpp"
 #include "run_folder.hpp"
@@ -62,8 +62,12 @@ EngineOutcome unfinished(TrainEnd end, const TrainSession& session, const std::s
     return {kExitInterrupted,
             fmt::format("interrupted; continue with: ergon rl train --resume {}", folder)};
   }
-  return {kExitInvalidInput, fmt::format("the training was stopped: {}; the checkpoint is in {}",
-                                         session.failure(), checkpoint_folder(folder))};
+  return {
+      kExitInvalidInput,
+      fmt::format("the training was stopped: {}; {} holds the last checkpoint before it and, as "
+                  "{}, what there was then",
+                  session.failure(), checkpoint_folder(folder),
+                  std::filesystem::path(failed_state_path(folder)).filename().string())};
 }
 
 /// From here on there is a checkpoint, which outlives a full disk.
@@ -87,7 +91,6 @@ EngineOutcome carry_out(TrainSession& session,
 EngineOutcome train(TrainRequest& request) {
   const InterruptGuard guard;
   flush_denormals();
-  use_one_blas_thread();
   request.settings.validate();
   make_environment(request.settings.environment);  // a mistyped name leaves no folder behind
   RunFolder folder = claim_folder(request);

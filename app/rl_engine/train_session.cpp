@@ -22,6 +22,16 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+/// What a process that was killed while it wrote has left beside the files (write_file's temporary
+/// names): with a large replay, over a hundred megabytes each.
+void remove_halves(const std::string& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().filename().string().find(".tmp-") == std::string::npos) continue;
+    fs::remove(entry.path(), error);
+  }
+}
+
 }  // namespace
 
 TrainSession::Parts TrainSession::parts_for(const TrainSettings& settings) {
@@ -77,7 +87,7 @@ TrainEnd TrainSession::carry_out() {
     training_.finish();
   } catch (const NumericalFailure& error) {
     failure_ = error.what();
-    save();
+    training_.save(failed_state_path(folder_));
     return TrainEnd::kFailed;
   }
   take_evaluations();
@@ -161,6 +171,7 @@ void TrainSession::save() {
 }
 
 void TrainSession::resume() {
+  remove_halves(checkpoint_folder(folder_));
   training_.load(training_state_path(folder_));
   const std::string path = training_seconds_path(folder_);
   if (file_exists(path)) seconds_before_ = entry<double>(read_json_file(path), "seconds", path);

@@ -4,19 +4,17 @@
 // thread's processor time, share is their ratio; the time that the benchmark itself prints is that
 // of a round of both.
 #include <benchmark/benchmark.h>
-#include <cblas.h>
 
-#include <algorithm>
-#include <ctime>
 #include <vector>
 
 #include "ergon/core/denormals.hpp"
 #include "ergon/rl/adam.hpp"
-#include "ergon/rl/blas_threads.hpp"
 #include "ergon/rl/mlp.hpp"
 #include "ergon/rl/squashed_gaussian.hpp"
+#include "processor_time.hpp"
+#include "sac_floor.hpp"
 
-namespace ergon {
+namespace ergon::bench {
 namespace {
 
 struct Sizes {
@@ -34,7 +32,7 @@ class Passes {
  public:
   explicit Passes(Sizes sizes)
       : s_(sizes),
-        actor_({s_.observation, {s_.width, s_.width}, 2 * s_.action}, s_.batch),
+        actor_(actor_shape(), s_.batch),
         critics_(critic_shape(), s_.batch, 2),
         targets_(critic_shape(), s_.batch, 2),
         actor_adam_(actor_.shape().parameter_count(), {}),
@@ -77,11 +75,14 @@ class Passes {
                  targets_.parameters().data());
   }
 
- private:
+  MlpShape actor_shape() const {
+    return {s_.observation, {s_.width, s_.width}, 2 * s_.action, MlpActivation::kRelu};
+  }
   MlpShape critic_shape() const {
     return {s_.observation + s_.action, {s_.width, s_.width}, 1, MlpActivation::kRelu};
   }
 
+ private:
   Sizes s_;
   Mlp<float> actor_, critics_, targets_;
   Adam<float> actor_adam_, critics_adam_;
@@ -89,90 +90,16 @@ class Passes {
   std::vector<float> pairs_, noise_, q_gradients_, log_probs_, action_gradients_, actor_gradients_;
 };
 
-/// The products that run() cannot do without, by cblas_sgemm.
-class Floor {
- public:
-  explicit Floor(Sizes sizes) : s_(sizes), left_(kRoom, 0.5F), right_(kRoom, 0.25F), out_(kRoom) {}
-
-  void run() {
-    const std::int64_t pair = s_.observation + s_.action;
-    for (int pass = 0; pass < 2; ++pass) forward(s_.observation, 2 * s_.action);
-    for (int pass = 0; pass < 6; ++pass) forward(pair, 1);
-    for (int member = 0; member < 2; ++member) {
-      to_hidden(1);
-      to_parameters(pair, 1);
-      to_hidden(1);
-      multiply({s_.batch, s_.action, s_.width}, CblasNoTrans, CblasNoTrans);
-    }
-    to_hidden(2 * s_.action);
-    to_parameters(s_.observation, 2 * s_.action);
-  }
-  double flops() const { return flops_; }
-
- private:
-  static constexpr std::size_t kRoom = 1 << 20;
-  struct ProductSize {
-    std::int64_t rows, columns, inner;
-  };
-
-  void multiply(ProductSize size, CBLAS_TRANSPOSE a, CBLAS_TRANSPOSE b) {
-    const int m = static_cast<int>(size.rows), n = static_cast<int>(size.columns);
-    const int k = static_cast<int>(size.inner);
-    cblas_sgemm(CblasRowMajor, a, b, m, n, k, 1, left_.data(), a == CblasTrans ? m : k,
-                right_.data(), b == CblasTrans ? k : n, 0, out_.data(), n);
-    flops_ += 2.0 * m * n * k;
-  }
-  void forward(std::int64_t in, std::int64_t out) {
-    multiply({s_.batch, s_.width, in}, CblasNoTrans, CblasTrans);
-    multiply({s_.batch, s_.width, s_.width}, CblasNoTrans, CblasTrans);
-    multiply({s_.batch, out, s_.width}, CblasNoTrans, CblasTrans);
-  }
-  void to_hidden(std::int64_t out) {
-    multiply({s_.batch, s_.width, out}, CblasNoTrans, CblasNoTrans);
-    multiply({s_.batch, s_.width, s_.width}, CblasNoTrans, CblasNoTrans);
-  }
-  void to_parameters(std::int64_t in, std::int64_t out) {
-    multiply({out, s_.width, s_.batch}, CblasTrans, CblasNoTrans);
-    multiply({s_.width, s_.width, s_.batch}, CblasTrans, CblasNoTrans);
-    multiply({s_.width, in, s_.batch}, CblasTrans, CblasNoTrans);
-  }
-
-  Sizes s_;
-  std::vector<float> left_, right_, out_;
-  double flops_ = 0;
-};
-
-double median(std::vector<double> seconds) {
-  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
-}
-
-/// Of this thread's processor time: other programs on the machine disturb it least.
-template <class Body>
-double seconds_of(Body&& body) {
-  const auto now = [] {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-  };
-  const double start = now();
-  body();
-  return now() - start;
-}
-
 void SacPasses(benchmark::State& state) {
-  use_one_blas_thread();
   flush_denormals();
   const Sizes sizes{state.range(0), state.range(1), state.range(2), state.range(3)};
   Passes passes(sizes);
-  Floor floor(sizes);
-  floor.run();
-  const double flops = floor.flops();
+  SacFloor floor(passes.actor_shape(), passes.critic_shape(), sizes.batch);
+  double flops = 0;
   std::vector<double> of_passes, of_floor;
   for (auto _ : state) {
-    of_passes.push_back(seconds_of([&] { passes.run(); }));
-    of_floor.push_back(seconds_of([&] { floor.run(); }));
+    of_passes.push_back(processor_seconds([&] { passes.run(); }));
+    of_floor.push_back(processor_seconds([&] { flops = floor.run(); }));
   }
   const double time = median(of_passes), least = median(of_floor);
   state.counters["updates_per_s"] = 1 / time;
@@ -190,4 +117,4 @@ BENCHMARK(SacPasses)
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace
-}  // namespace ergon
+}  // namespace ergon::bench

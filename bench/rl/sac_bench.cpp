@@ -5,13 +5,11 @@
 // share, the floor over the time. What the benchmark itself prints is the time of a round of both.
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <ctime>
 #include <vector>
 
 #include "ergon/core/denormals.hpp"
-#include "ergon/rl/blas_threads.hpp"
 #include "ergon/rl/sac.hpp"
+#include "processor_time.hpp"
 #include "sac_floor.hpp"
 
 namespace ergon::bench {
@@ -35,27 +33,7 @@ Replay random_replay(const Sizes& sizes) {
   return replay;
 }
 
-/// Processor time of this thread: other programs on the machine disturb it least.
-template <class Body>
-double seconds_of(Body&& body) {
-  const auto now = [] {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-  };
-  const double start = now();
-  body();
-  return now() - start;
-}
-
-double median(std::vector<double> seconds) {
-  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::nth_element(seconds.begin(), middle, seconds.end());
-  return *middle;
-}
-
 void SacUpdate(benchmark::State& state) {
-  use_one_blas_thread();
   flush_denormals();
   const Sizes sizes{state.range(0), state.range(1), state.range(2), state.range(3)};
   SacOptions options;
@@ -68,8 +46,8 @@ void SacUpdate(benchmark::State& state) {
   std::vector<double> updates, floors;
   double flops = 0;
   for (auto _ : state) {
-    updates.push_back(seconds_of([&] { agent.update(replay, random); }));
-    floors.push_back(seconds_of([&] { flops = floor.run(); }));
+    updates.push_back(processor_seconds([&] { agent.update(replay, random); }));
+    floors.push_back(processor_seconds([&] { flops = floor.run(); }));
   }
   const double time = median(updates), least = median(floors);
   state.counters["updates_per_s"] = 1 / time;

@@ -11,7 +11,8 @@
 namespace ergon::bench {
 
 /// The matrix products that an update of soft actor-critic cannot do without, as plain calls of
-/// cblas_sgemm on numbers that are nobody's: no activation, no bias, no loss, no optimiser.
+/// cblas_sgemm, on one thread, on numbers that are nobody's: no activation, no bias, no loss, no
+/// optimiser.
 class SacFloor {
  public:
   SacFloor(MlpShape actor, MlpShape critic, std::int64_t batch)
@@ -20,7 +21,11 @@ class SacFloor {
         batch_(batch),
         left_(kRoom, 0.5F),
         right_(kRoom, 0.25F),
-        out_(kRoom) {}
+        out_(kRoom) {
+#ifdef OPENBLAS_VERSION  // by its cblas.h
+    openblas_set_num_threads(1);
+#endif
+  }
 
   /// Products of one update; returns their floating-point operations.
   double run() {

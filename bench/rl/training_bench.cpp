@@ -53,7 +53,6 @@ class NullAgent : public Agent {
   }
   void save(SafetensorsWriter&) const override {}
   void load(const SafetensorsFile&) override {}
-  void save_policy(SafetensorsWriter&) const override {}
 
  private:
   NullPolicy policy_;

@@ -102,9 +102,10 @@ void add_curve(Script& script,
   const std::string data = script.add_data(rows);
   const std::string title = curve.name.empty() ? "notitle" : "title " + quote(curve.name);
   const bool marks = rows.size() <= kMostRowsWithMarks;
+  const char* repeated = index < internal::kPalette.size() ? "dt 1" : "dt 3";
   layers.push_back(fmt::format("{} using 1:2 with {} lw 1.8 lc rgb '{}' {} {}", data,
                                marks ? "linespoints pt 7 ps 0.4" : "lines", colour,
-                               index < internal::kPalette.size() ? "dt 1" : "dt 3", title));
+                               curve.style == CurveStyle::kDashed ? "dt 2" : repeated, title));
   if (const Rows lonely = lonely_rows(rows); !marks && !lonely.empty()) {
     const std::string points = script.add_data(lonely);
     layers.push_back(
@@ -152,7 +153,26 @@ void set_axes(Script& script, const LineFigure& figure, const Range& x, const Ra
   script.add("set ylabel {} noenhanced", quote(figure.y_label));
 }
 
-void draw(Script& script, const LineFigure& figure, const Frame& frame) {
+/// How the names of curves are laid out above a figure.
+struct Legend {
+  int columns = 1;
+  int rows = 1;
+};
+
+Legend legend_of(const LineFigure& figure) {
+  constexpr std::size_t kRoom = 640, kSample = 45, kLetter = 8;  // pixels, a letter's at most
+  std::size_t widest = 0, names = 0;
+  for (const Curve& curve : figure.curves) {
+    if (curve.name.empty()) continue;
+    widest = std::max(widest, curve.name.size());
+    ++names;
+  }
+  const std::size_t columns = std::max<std::size_t>(1, kRoom / (kSample + kLetter * widest));
+  const std::size_t rows = std::max<std::size_t>(1, (names + columns - 1) / columns);
+  return {static_cast<int>(columns), static_cast<int>(rows)};
+}
+
+void draw(Script& script, const LineFigure& figure, const Frame& frame, int legend_rows = 1) {
   RangeFinder x(figure.log_x);
   RangeFinder y(figure.log_y);
   for (const Curve& curve : figure.curves) {
@@ -165,7 +185,7 @@ void draw(Script& script, const LineFigure& figure, const Frame& frame) {
   for (const ReferenceLine& line : figure.references) y.add(line.y);
   script.set_frame(frame);
   add_references(script, figure);
-  script.set_title(figure.title);
+  script.set_title(figure.title, legend_rows);
   set_axes(script, figure, x.padded(0.01), y.padded(0.08));
   std::vector<std::string> layers;
   for (std::size_t i = 0; i < figure.curves.size(); ++i) add_curve(script, figure, i, layers);
@@ -179,8 +199,14 @@ constexpr double kRight = 0.975;
 }  // namespace
 
 std::string render_svg(const LineFigure& figure) {
-  Script script("svg font 'Arial,13'", kWidth, 440);
-  draw(script, figure, {kLeft, kRight, 0.13, 0.86});
+  constexpr double kHeight = 440, kBelow = 57, kAbove = 62, kLegendRow = 20;
+  const Legend legend = legend_of(figure);
+  const double more = kLegendRow * (legend.rows - 1);
+  const double height = kHeight + more;
+  Script script("svg font 'Arial,13'", kWidth, static_cast<int>(height));
+  if (legend.rows > 1) script.add("set key maxcols {}", legend.columns);
+  draw(script, figure, {kLeft, kRight, kBelow / height, 1.0 - (kAbove + more) / height},
+       legend.rows);
   return internal::run_gnuplot_svg(script, figure.title);
 }
 

@@ -217,9 +217,10 @@ void Script::set_frame(const Frame& frame) {
   add("set bmargin at screen {:.5f}; set tmargin at screen {:.5f}", frame.bottom, frame.top);
 }
 
-void Script::set_title(std::string_view title) {
-  add("set label 999 {} noenhanced at graph 0, graph 1 offset 0.5,2.2 left tc rgb '#111111' front",
-      quote(title));
+void Script::set_title(std::string_view title, int legend_rows) {
+  add("set label 999 {} noenhanced at graph 0, graph 1 offset 0.5,{:.1f} left tc rgb '#111111' "
+      "front",
+      quote(title), 1.2 + legend_rows);
 }
 
 void Script::set_axis(char axis, const Range& range, int ticks) {

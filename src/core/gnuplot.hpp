@@ -72,8 +72,9 @@ class Script {
   /// Adds rows of numbers as a named block and returns its name. An empty row is a gap.
   std::string add_data(const std::vector<std::vector<double>>& rows);
   void set_frame(const Frame& frame);
-  /// The title above the left end of the axes; the legend stands between the two.
-  void set_title(std::string_view title);
+  /// The title above the left end of the axes; the legend, of so many rows, stands between the
+  /// two.
+  void set_title(std::string_view title, int legend_rows = 1);
   /// A range with about so many tick marks.
   void set_axis(char axis, const Range& range, int ticks);
   void set_log_axis(char axis, const Range& range);

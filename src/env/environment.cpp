@@ -99,9 +99,9 @@ void Environment::restore(const EnvironmentState& state) {
   require(within,
           "{}: a state at step {} of an episode cannot be restored; an episode has {} steps",
           spec_.name, state.steps, spec_.max_episode_steps);
+  random_.set_state(state.random);  // the last that may refuse
   set_numbers(state.numbers);
   observation_ = state.observation;
-  random_.set_state(state.random);
   steps_ = state.steps;
   over_ = state.over;
 }

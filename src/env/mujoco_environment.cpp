@@ -1,5 +1,7 @@
 #include "env/mujoco_environment.hpp"
 
+#include <algorithm>
+
 #include "ergon/core/errors.hpp"
 
 namespace ergon::internal {

@@ -60,7 +60,9 @@ double quantile(const std::vector<double>& sorted, double probability) {
 
 /// The percentile interval of `statistic`, called once for each resample.
 template <class Statistic>
-Interval percentile_interval(double value, const BootstrapOptions& options, Statistic&& statistic) {
+BootstrapInterval percentile_interval(double value,
+                                      const BootstrapOptions& options,
+                                      Statistic&& statistic) {
   std::vector<double> values(static_cast<std::size_t>(options.resamples));
   for (double& resampled : values) resampled = statistic();
   std::sort(values.begin(), values.end());
@@ -86,7 +88,8 @@ double interquartile_mean(std::vector<double> numbers) {
   return middle_mean(numbers);
 }
 
-Interval stratified_interquartile_mean(const Scores& scores, const BootstrapOptions& options) {
+BootstrapInterval stratified_interquartile_mean(const Scores& scores,
+                                                const BootstrapOptions& options) {
   require_scores(scores);
   require_options(options);
   std::vector<double> pooled;
@@ -100,9 +103,9 @@ Interval stratified_interquartile_mean(const Scores& scores, const BootstrapOpti
   });
 }
 
-Interval probability_of_improvement(const Scores& x,
-                                    const Scores& y,
-                                    const BootstrapOptions& options) {
+BootstrapInterval probability_of_improvement(const Scores& x,
+                                             const Scores& y,
+                                             const BootstrapOptions& options) {
   require_scores(x);
   require_scores(y);
   require_options(options);

@@ -66,9 +66,9 @@ void save_episodes(const std::vector<TrainingEpisode>& episodes, SafetensorsWrit
 
 std::vector<TrainingEpisode> load_episodes(const SafetensorsFile& file) {
   const auto step = file.list<std::int64_t>("record.episodes.step");
-  const auto returns = list_of<double>(file, "record.episodes.return", step.size());
-  const auto length = list_of<std::int64_t>(file, "record.episodes.length", step.size());
-  const auto terminated = list_of<std::uint8_t>(file, "record.episodes.terminated", step.size());
+  const auto returns = file.list<double>("record.episodes.return", step.size());
+  const auto length = file.list<std::int64_t>("record.episodes.length", step.size());
+  const auto terminated = file.list<std::uint8_t>("record.episodes.terminated", step.size());
   std::vector<TrainingEpisode> episodes;
   for (std::size_t i = 0; i < step.size(); ++i)
     episodes.push_back({step[i], returns[i], length[i], terminated[i] != 0});
@@ -96,10 +96,10 @@ void save_updates(const std::vector<UpdateRow>& rows, NameTable& names, Safetens
 
 std::vector<UpdateRow> load_updates(const SafetensorsFile& file, const NameTable& names) {
   const auto step = file.list<std::int64_t>("record.updates.step");
-  const auto updates = list_of<std::int64_t>(file, "record.updates.updates", step.size());
-  const auto count = list_of<std::int64_t>(file, "record.updates.count", step.size());
+  const auto updates = file.list<std::int64_t>("record.updates.updates", step.size());
+  const auto count = file.list<std::int64_t>("record.updates.count", step.size());
   const auto name = file.list<std::int64_t>("record.updates.name");
-  const auto mean = list_of<double>(file, "record.updates.mean", name.size());
+  const auto mean = file.list<double>("record.updates.mean", name.size());
   std::vector<UpdateRow> rows;
   std::size_t at = 0;
   for (std::size_t i = 0; i < step.size(); ++i) {
@@ -126,8 +126,8 @@ void save_window(const UpdateWindow& window, NameTable& names, SafetensorsWriter
 
 UpdateWindow load_window(const SafetensorsFile& file, const NameTable& names) {
   const auto name = file.list<std::int64_t>("record.window.name");
-  const auto total = list_of<double>(file, "record.window.total", name.size());
-  const auto count = list_of<std::int64_t>(file, "record.window.count", name.size());
+  const auto total = file.list<double>("record.window.total", name.size());
+  const auto count = file.list<std::int64_t>("record.window.count", name.size());
   std::vector<UpdateWindow::Sum> sums;
   for (std::size_t i = 0; i < name.size(); ++i)
     sums.push_back({names.at(name[i]), total[i], count[i]});
@@ -161,8 +161,8 @@ void load_mode(const SafetensorsFile& file,
                std::vector<Evaluation>& evaluations) {
   if (evaluations.empty()) return;
   const auto returns = file.list<double>(name + ".return");
-  const auto lengths = list_of<std::int64_t>(file, name + ".length", returns.size());
-  const auto terminated = list_of<std::uint8_t>(file, name + ".terminated", returns.size());
+  const auto lengths = file.list<std::int64_t>(name + ".length", returns.size());
+  const auto terminated = file.list<std::uint8_t>(name + ".terminated", returns.size());
   require(returns.size() % evaluations.size() == 0,
           "'{}': the record of evaluations does not fit together; take another checkpoint",
           file.path());

@@ -21,14 +21,4 @@ struct LoadedRecord {
 /// Throws InvalidInput naming the file when arrays do not fit together.
 LoadedRecord load_record(const SafetensorsFile& file);
 
-/// The array as a list of so many numbers. Throws InvalidInput naming the file.
-template <class Number>
-std::vector<Number> list_of(const SafetensorsFile& file,
-                            const std::string& name,
-                            std::size_t count) {
-  std::vector<Number> numbers(count);
-  file.read(name, numbers.data(), static_cast<std::int64_t>(count));
-  return numbers;
-}
-
 }  // namespace ergon::internal

@@ -62,6 +62,8 @@ Sac<Real>::Members::Members(MlpShape actor_shape,
       temperature_adam(1, {options.temperature_learning_rate}),
       log_temperature(std::log(options.initial_temperature)),
       temperature(options.initial_temperature) {
+  // The logarithm is what is learned and saved: a resumed agent finds the same last bit.
+  if (options.temperature == TemperatureRule::kLearned) temperature = std::exp(log_temperature);
   const std::int64_t rows = options.batch;
   proposal.resize(size_of(rows * (observations + actions)));
   log_probs.resize(size_of(rows));

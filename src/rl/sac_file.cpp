@@ -35,32 +35,27 @@ void require_same_options(const SafetensorsFile& file, const SacOptions& options
   }
 }
 
-template <class Number>
-std::vector<Number> list_of(const SafetensorsFile& file, const char* name, std::size_t count) {
-  std::vector<Number> numbers(count);
-  file.read(name, numbers.data(), static_cast<std::int64_t>(count));
-  return numbers;
-}
-
-template <class Number>
-void add_flat(SafetensorsWriter& file, const char* name, const std::vector<Number>& numbers) {
-  file.add(name, {static_cast<std::int64_t>(numbers.size())}, numbers.data());
-}
-
 }  // namespace
+
+template <class Real>
+auto Sac<Real>::Members::arrays() -> std::array<Array, 7> {
+  return {{{"agent.actor", &actor.parameters()},
+           {"agent.actor.first_moment", &actor_adam.first_moments()},
+           {"agent.actor.second_moment", &actor_adam.second_moments()},
+           {"agent.critics", &critics.parameters()},
+           {"agent.critics.first_moment", &critic_adam.first_moments()},
+           {"agent.critics.second_moment", &critic_adam.second_moments()},
+           {"agent.targets", &targets.parameters()}}};
+}
 
 template <class Real>
 void Sac<Real>::save(SafetensorsWriter& file) const {
   Members& m = *members_;
   file.add_word("agent.algorithm", kAlgorithm);
   file.add_word("agent.options", options_json(m.options).dump());
-  add_flat(file, "agent.actor", m.actor.parameters());
-  add_flat(file, "agent.actor.first_moment", m.actor_adam.first_moments());
-  add_flat(file, "agent.actor.second_moment", m.actor_adam.second_moments());
-  add_flat(file, "agent.critics", m.critics.parameters());
-  add_flat(file, "agent.critics.first_moment", m.critic_adam.first_moments());
-  add_flat(file, "agent.critics.second_moment", m.critic_adam.second_moments());
-  add_flat(file, "agent.targets", m.targets.parameters());
+  for (const auto& [name, numbers] : m.arrays()) {
+    file.add(name, {static_cast<std::int64_t>(numbers->size())}, numbers->data());
+  }
   file.add_copy<double>("agent.temperature",
                         {m.log_temperature, m.temperature_adam.first_moments().front(),
                          m.temperature_adam.second_moments().front()});
@@ -75,28 +70,19 @@ void Sac<Real>::load(const SafetensorsFile& file) {
   Members& m = *members_;
   require_same_options(file, m.options);
   // Everything is read before anything is taken over.
-  const std::size_t actor = m.actor.parameters().size();
-  const std::size_t critics = m.critics.parameters().size();
-  std::array<std::vector<Real>, 7> numbers = {
-      list_of<Real>(file, "agent.actor", actor),
-      list_of<Real>(file, "agent.actor.first_moment", actor),
-      list_of<Real>(file, "agent.actor.second_moment", actor),
-      list_of<Real>(file, "agent.critics", critics),
-      list_of<Real>(file, "agent.critics.first_moment", critics),
-      list_of<Real>(file, "agent.critics.second_moment", critics),
-      list_of<Real>(file, "agent.targets", critics)};
-  const auto temperature = list_of<double>(file, "agent.temperature", 3);
-  const auto counts = list_of<std::int64_t>(file, "agent.counts", 4);
-  const auto info = list_of<double>(file, "agent.info", 4);
+  const auto places = m.arrays();
+  std::array<std::vector<Real>, std::tuple_size_v<decltype(places)>> read;
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    read[i] = file.list<Real>(places[i].name, places[i].numbers->size());
+  }
+  const auto temperature = file.list<double>("agent.temperature", 3);
+  const auto counts = file.list<std::int64_t>("agent.counts", 4);
+  const auto info = file.list<double>("agent.info", 4);
   for (const std::int64_t count : counts) {
     require(count >= 0, "{}: the array 'agent.counts' holds {}; the file is damaged", file.path(),
             count);
   }
-  const std::array<std::vector<Real>*, 7> places = {
-      &m.actor.parameters(),   &m.actor_adam.first_moments(),  &m.actor_adam.second_moments(),
-      &m.critics.parameters(), &m.critic_adam.first_moments(), &m.critic_adam.second_moments(),
-      &m.targets.parameters()};
-  for (std::size_t i = 0; i < places.size(); ++i) *places[i] = numbers[i];
+  for (std::size_t i = 0; i < read.size(); ++i) *places[i].numbers = read[i];
   m.log_temperature = temperature[0];
   m.temperature_adam.first_moments().front() = temperature[1];
   m.temperature_adam.second_moments().front() = temperature[2];
@@ -124,20 +110,12 @@ PolicyDescription Sac<Real>::describe_policy() const {
   return described;
 }
 
-template <class Real>
-void Sac<Real>::save_policy(SafetensorsWriter& file) const {
-  members_->described = describe_policy();
-  add_policy(members_->described, file);
-}
-
 // clang-format off
 template void Sac<float>::save(SafetensorsWriter&) const;
 template void Sac<float>::load(const SafetensorsFile&);
-template void Sac<float>::save_policy(SafetensorsWriter&) const;
 template PolicyDescription Sac<float>::describe_policy() const;
 template void Sac<double>::save(SafetensorsWriter&) const;
 template void Sac<double>::load(const SafetensorsFile&);
-template void Sac<double>::save_policy(SafetensorsWriter&) const;
 template PolicyDescription Sac<double>::describe_policy() const;
 // clang-format on
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,13 @@ struct Sac<Real>::Members {
   /// The gradient of the critics' part of eq. (6) in their outputs; returns the sum of min_k Q_k.
   double select_smaller(std::int64_t rows);
 
+  /// What checkpoints hold as it is, by name.
+  struct Array {
+    const char* name;
+    std::vector<Real>* numbers;
+  };
+  std::array<Array, 7> arrays();
+
   SacOptions options;
   std::int64_t observations;
   std::int64_t actions;
@@ -69,7 +77,6 @@ struct Sac<Real>::Members {
   std::vector<Real> action_gradients;   ///< (rows x d)
   std::vector<Real> network_gradients;  ///< (rows x 2 d)
   std::unique_ptr<CurrentPolicy> policy;
-  PolicyDescription described;  ///< what save_policy's file refers to
 };
 
 }  // namespace ergon

@@ -8,8 +8,6 @@
 namespace ergon {
 namespace {
 
-using internal::list_of;
-
 // Words.
 constexpr const char* kKind = "checkpoint";
 constexpr const char* kKindOfOurs = "ergon training";
@@ -84,7 +82,7 @@ std::vector<Pcg64::State> load_generators(const SafetensorsFile& file,
                                           const std::string& name,
                                           std::size_t count) {
   constexpr std::size_t kWords = std::tuple_size_v<Pcg64::State>;
-  const auto words = list_of<std::uint64_t>(file, name, count * kWords);
+  const auto words = file.list<std::uint64_t>(name, count * kWords);
   std::vector<Pcg64::State> states(count);
   for (std::size_t i = 0; i < words.size(); ++i) states[i / kWords][i % kWords] = words[i];
   return states;
@@ -121,8 +119,8 @@ std::vector<EnvironmentState> load_environments(const SafetensorsFile& file, std
   const auto numbers = file.list<double>("environments.numbers");
   const auto observations = file.list<double>("environments.observations");
   const auto generators = load_generators(file, "environments.generators", count);
-  const auto steps = list_of<std::int64_t>(file, "environments.steps", count);
-  const auto over = list_of<std::uint8_t>(file, "environments.over", count);
+  const auto steps = file.list<std::int64_t>("environments.steps", count);
+  const auto over = file.list<std::uint8_t>("environments.over", count);
   std::vector<EnvironmentState> states(count);
   for (std::size_t i = 0; i < count; ++i) {
     states[i].numbers = piece(numbers, i, count);
@@ -191,9 +189,9 @@ void Training::Members::check(const SafetensorsFile& file) const {
 void Training::Members::load(const SafetensorsFile& file) {
   const std::size_t count = action_generators.size();
   const auto generators = load_generators(file, "training.generators", count + 1);
-  const auto counters = list_of<std::int64_t>(file, "training.counters", 2);
-  const auto returns = list_of<double>(file, "training.running_returns", count);
-  const auto lengths = list_of<std::int64_t>(file, "training.running_lengths", count);
+  const auto counters = file.list<std::int64_t>("training.counters", 2);
+  const auto returns = file.list<double>("training.running_returns", count);
+  const auto lengths = file.list<std::int64_t>("training.running_lengths", count);
   auto loaded = internal::load_record(file);
   auto snapshots = load_pending(file);
   environments.restore(load_environments(file, count));

@@ -104,6 +104,22 @@ class CoreFigure : public ::testing::Test {
   }
 };
 
+TEST_F(CoreFigure, ALegendOfManyLongNamesMakesTheFigureHigher) {
+  LineFigure figure = entropy_figure();
+  EXPECT_THAT(render_svg(figure), HasSubstr("height=\"440\""));
+  figure.curves.resize(5, figure.curves[0]);
+  for (Curve& curve : figure.curves) curve.name = std::string(60, 'n');
+  EXPECT_THAT(render_svg(figure), HasSubstr("height=\"520\""));
+}
+
+TEST_F(CoreFigure, ADashedCurveIsDrawnOtherwiseThanASolidOne) {
+  LineFigure figure = entropy_figure();
+  figure.references.clear();
+  EXPECT_EQ(count(render_svg(figure), "stroke-dasharray"), 0u);
+  figure.curves[0].style = CurveStyle::kDashed;
+  EXPECT_GT(count(render_svg(figure), "stroke-dasharray"), 0u);
+}
+
 TEST_F(CoreFigure, ALineFigureIsASvgThatHoldsItsWords) {
   const std::string svg = render_svg(entropy_figure());
   EXPECT_THAT(svg, AllOf(StartsWith("<?xml"), HasSubstr("<svg"), HasSubstr("</svg>")));

@@ -95,6 +95,8 @@ TEST_F(CoreSafetensors, ReturnsEveryBitOfEveryType) {
   EXPECT_EQ(bytes_of(file.list<float>("narrow")), bytes_of(narrow));
   EXPECT_EQ(bytes_of(file.list<double>("wide")), bytes_of(wide));
   EXPECT_EQ(file.list<std::int64_t>("integers"), integers);
+  EXPECT_EQ(file.list<std::int64_t>("integers", integers.size()), integers);
+  EXPECT_THROW(file.list<std::int64_t>("integers", integers.size() + 1), InvalidInput);
   EXPECT_EQ(file.list<std::uint64_t>("words"), words);
   EXPECT_EQ(file.list<std::uint8_t>("bytes"), bytes);
   EXPECT_THAT(file.shape("wide"), ElementsAre(2, 3));

@@ -139,6 +139,14 @@ TEST(EnvEnvironment, RefusesStatesOfOthers) {
   EXPECT_THAT(refused([](State& s) { s.observation[1] = kNaN; }), HasSubstr("observation is nan"));
   EXPECT_THAT(refused([](State& s) { s.steps = 5; }), HasSubstr("5 steps"));
   EXPECT_THAT(refused([](State& s) { s.steps = -1; }), HasSubstr("step -1"));
+  EXPECT_THAT(refused([](State& s) {
+                s.numbers[0] += 1.0;
+                s.observation[0] += 1.0;
+                s.random[3] = 2;
+              }),
+              HasSubstr("odd increment"));
+  EXPECT_EQ(counter.state().numbers, good.numbers) << "a refusal changes nothing";
+  EXPECT_EQ(counter.observation(), good.observation);
   counter.restore(good);
   EXPECT_FALSE(step(counter, 0.0).over());
 }

@@ -69,9 +69,7 @@ TEST(RlPolicyFile, LayersHaveTheShapesOfTorchsLinear) {
 TEST(RlPolicyFile, WhatIsLoadedActsAsTheAgentDid) {
   const TemporaryFolder folder;
   Sac<float> agent(kObservations, kActions, small_sac_options(), 3);
-  SafetensorsWriter writer;
-  agent.save_policy(writer);
-  writer.save(folder.file("a"));
+  save_policy_file(agent.describe_policy(), folder.file("a"));
   const std::unique_ptr<Policy> policy = make_policy(load_policy_file(folder.file("a")));
   const double observation[kObservations] = {0.3, -0.2, 0.9, -1.1};
   for (const ActionMode mode : {ActionMode::kDeterministic, ActionMode::kStochastic}) {

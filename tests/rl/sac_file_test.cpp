@@ -41,6 +41,8 @@ void expect_exact_resume(const SacOptions& options) {
   for (int i = 0; i < 13; ++i) straight.update(replay, random);
   save(straight, folder.file("checkpoint"));
   Sac<Real> resumed(kObservations, kActions, options, 99);
+  Pcg64 elsewhere(7);
+  for (int i = 0; i < 3; ++i) resumed.update(replay, elsewhere);  // leaves no trace
   resumed.load(SafetensorsFile(folder.file("checkpoint"), true));
   expect_same_bits(resumed, straight);
   Pcg64 again(0);
@@ -67,6 +69,20 @@ TEST(RlSacFile, ALoadedAgentLearnsOnWithTheSameBits) {
   options.temperature = TemperatureRule::kFixed;
   options.initial_temperature = 0.2;
   expect_exact_resume<float>(options);
+}
+
+TEST(RlSacFile, ATemperatureThatNoUpdateHasMovedYetIsTheSameAfterwards) {
+  const TemporaryFolder folder;
+  SacOptions options = small_sac_options();
+  for (const auto rule : {TemperatureRule::kLearned, TemperatureRule::kFixed}) {
+    options.temperature = rule;
+    options.initial_temperature = 0.1;  // exp(log(0.1)) is not 0.1
+    Sac<float> saved(kObservations, kActions, options, 1);
+    save(saved, folder.file("a"));
+    Sac<float> other(kObservations, kActions, options, 2);
+    other.load(SafetensorsFile(folder.file("a")));
+    expect_same_bits(other, saved);
+  }
 }
 
 TEST(RlSacFile, AnAgentThatHasActedActsAsTheLoadedOneAfterwards) {

@@ -109,6 +109,23 @@ TEST(RlTrainingFailure, WithoutTheFaultTheRunGoesOnAsIfNothingHadHappened) {
   EXPECT_EQ(read_file(folder.file("mended")), read_file(folder.file("whole")));
 }
 
+TEST(RlTrainingFailure, AfterACheckpointWasLoadedInTheMidstEverythingIsAsBeforeTheBrokenStepToo) {
+  const TemporaryFolder folder;
+  LineOptions line;
+  line.fault = LineFault::kObservation;
+  line.fault_step = 100;
+  Training run = training(run_of(1), line);
+  while (run.steps() < 80) run.step();
+  run.save(folder.file("at 80"));
+  while (run.steps() < 97) run.step();
+  run.load(folder.file("at 80"));
+  while (run.steps() < 99) run.step();
+  run.save(folder.file("before"));
+  EXPECT_THAT(failure_of(run), HasSubstr("observation"));
+  run.save(folder.file("after"));
+  EXPECT_EQ(read_file(folder.file("before")), read_file(folder.file("after")));
+}
+
 TEST(RlTrainingFailure, AFailedUpdateStopsTheRunAlsoFromItsCheckpoint) {
   const TemporaryFolder folder;
   LinearAgentOptions agent;

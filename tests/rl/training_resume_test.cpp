@@ -94,7 +94,7 @@ TEST(RlTrainingResume, KilledAtAnyMomentItEndsWithTheBitsOfARunThatNeverStopped)
     const std::string checkpoint = folder.file("checkpoint" + std::to_string(environments));
     // Nearly all of the time goes into saving, so most kills fall into a save.
     const int kills =
-        testing::run_with_kills([&] { return make(options); }, checkpoint, 2 * environments);
+        testing::run_with_kills([&] { return make(options); }, checkpoint, 4 * environments);
     EXPECT_GE(kills, 3);
     EXPECT_EQ(read_file(checkpoint + ".end"), whole);
   }

@@ -217,12 +217,12 @@ TEST(RlTraining, EpisodesAreRecordedWithTheirReturns) {
 
 TEST(RlTraining, UpdateRowsHoldTheMeansOfAThousandSteps) {
   TrainingOptions options = short_run();
-  options.steps = 2500;
+  options.steps = 3500;
   options.update_after = 1001;  // no row for the first thousand
   Training run = training(options);
   run_to_end(run);
   const auto& rows = run.record().updates;
-  ASSERT_EQ(rows.size(), 1U);
+  ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].step, 2000);
   EXPECT_EQ(rows[0].updates, 1000);
   ASSERT_EQ(rows[0].means.size(), 3U);
@@ -230,6 +230,9 @@ TEST(RlTraining, UpdateRowsHoldTheMeansOfAThousandSteps) {
   EXPECT_EQ(rows[0].means[1].first, "count");
   EXPECT_DOUBLE_EQ(rows[0].means[1].second, 500.5);  // of 1, ..., 1000
   EXPECT_EQ(rows[0].means[2].first, "fourth");       // that only every fourth update gives
+  EXPECT_EQ(rows[1].step, 3000);
+  EXPECT_EQ(rows[1].updates, 2000);
+  EXPECT_DOUBLE_EQ(rows[1].means.at(1).second, 1500.5);
 }
 
 TEST(RlTraining, ResultsDoNotDependOnTheNumberOfThreads) {

@@ -13,6 +13,8 @@ namespace ergon {
 /// stands: no markup. Every function that draws throws InvalidInput when gnuplot is missing (saying
 /// what to install), when it fails, and when two lists that belong together differ in length.
 
+enum class CurveStyle { kSolid, kDashed };
+
 /// One line: y against x, with a band from lower to upper around it unless both are empty. All of
 /// one length.
 struct Curve {
@@ -21,6 +23,7 @@ struct Curve {
   std::vector<double> y;
   std::vector<double> lower = {};
   std::vector<double> upper = {};
+  CurveStyle style = CurveStyle::kSolid;
 };
 
 /// A dashed horizontal line, e.g. at a known value.

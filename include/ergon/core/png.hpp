@@ -18,6 +18,13 @@ struct Image8 {
 /// other channels than 1 or 3, bytes that do not fit the sizes.
 std::string encode_png(const Image8& image);
 
+/// The bytes of an animated PNG that repeats for ever; a reader that knows no animation shows the
+/// first frame. Neighbours that are the same are one frame shown for longer. The same frames give
+/// the same bytes. Throws InvalidInput: no frames, of sizes that differ or as for encode_png,
+/// seconds_per_frame (kept in milliseconds) out of [0.001, 60]. Source: PNG specification, third
+/// edition, section 11.3.4.
+std::string encode_apng(const std::vector<Image8>& frames, double seconds_per_frame);
+
 /// How pictures lie on a sheet.
 struct SheetLayout {
   std::int64_t columns = 8;  ///< pictures side by side, >= 1

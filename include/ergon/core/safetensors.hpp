@@ -114,6 +114,13 @@ class SafetensorsFile {
     read(name, numbers.data(), static_cast<std::int64_t>(numbers.size()));
     return numbers;
   }
+  /// The same of so many numbers; throws as `read`.
+  template <class Number>
+  std::vector<Number> list(const std::string& name, std::size_t wanted) const {
+    std::vector<Number> numbers(wanted);
+    read(name, numbers.data(), static_cast<std::int64_t>(wanted));
+    return numbers;
+  }
 
  private:
   struct Entry {

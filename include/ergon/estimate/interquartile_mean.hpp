@@ -11,7 +11,7 @@ namespace ergon {
 double interquartile_mean(std::vector<double> numbers);
 
 /// A number with the ends of a confidence interval.
-struct Interval {
+struct BootstrapInterval {
   double value = 0.0;
   double lower = 0.0;
   double upper = 0.0;
@@ -27,13 +27,13 @@ struct BootstrapOptions {
 /// pooled, with a percentile interval of the stratified bootstrap: runs are resampled with
 /// replacement within each task. Source: as above, section 4 and appendix. With one run in every
 /// task the interval is the value itself. Throws InvalidInput: an empty task, options out of range.
-Interval stratified_interquartile_mean(const std::vector<std::vector<double>>& scores,
-                                       const BootstrapOptions& options = {});
+BootstrapInterval stratified_interquartile_mean(const std::vector<std::vector<double>>& scores,
+                                                const BootstrapOptions& options = {});
 
 /// P(X > Y) by the Mann-Whitney statistic averaged over tasks, ties counting half; with the
 /// interval of the same bootstrap over both.
-Interval probability_of_improvement(const std::vector<std::vector<double>>& x,
-                                    const std::vector<std::vector<double>>& y,
-                                    const BootstrapOptions& options = {});
+BootstrapInterval probability_of_improvement(const std::vector<std::vector<double>>& x,
+                                             const std::vector<std::vector<double>>& y,
+                                             const BootstrapOptions& options = {});
 
 }  // namespace ergon

@@ -52,8 +52,6 @@ class Agent {
   virtual void save(SafetensorsWriter& file) const = 0;
   /// Throws InvalidInput naming the file when it does not fit.
   virtual void load(const SafetensorsFile& file) = 0;
-  /// What `load_policy` needs: arrays "policy.*" and the words that describe it.
-  virtual void save_policy(SafetensorsWriter& file) const = 0;
 };
 
 /// From (-1, 1) to [low, high], number by number: low + (a + 1)/2 (high - low).

@@ -84,8 +84,9 @@ class Mlp {
   std::unique_ptr<Members> members_;
 };
 
-/// One network at one input, for acting: microseconds, no BLAS, safe on any thread that owns the
-/// object. Keeps a transposed copy of the parameters; inputs of a layer that are zero cost nothing.
+/// One network at one input, for acting: microseconds, no allocation, safe on any thread that owns
+/// the object. Keeps a transposed copy of the parameters; inputs of a layer that are zero cost
+/// nothing.
 template <class Real>
 class MlpSingle {
  public:

@@ -40,7 +40,6 @@ class Sac : public Agent {
   UpdateInfo update_info() const override;
   void save(SafetensorsWriter& file) const override;
   void load(const SafetensorsFile& file) override;
-  void save_policy(SafetensorsWriter& file) const override;
   /// The policy with what the agent knows of it: its environment's name, range of actions and model
   /// hash, steps and seed are the caller's to fill in before save_policy_file.
   PolicyDescription describe_policy() const;

@@ -19,8 +19,8 @@ struct SquashedGaussian {
   double log_stddev_low = -20.0;
   double log_stddev_high = 2.0;
 
-  /// actions: (rows x d) with `stride` numbers from one row to the next, in (-1, 1); log_probs:
-  /// (rows). noise: (rows x d).
+  /// actions: (rows x d) with `stride` numbers from one row to the next, in (-1, 1) and rounded to
+  /// its ends where tanh is; log_probs: (rows). noise: (rows x d). What is not a number stays so.
   void sample(const Real* network,
               const Real* noise,
               std::int64_t rows,

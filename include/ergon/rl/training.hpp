@@ -36,7 +36,8 @@ struct TrainingRecord {
 };
 
 /// An agent, its environments, its replay and its generators, stepping: what is killed at any
-/// moment and resumed from its last checkpoint ends with the same bits as what never stopped. The
+/// moment and resumed from its last checkpoint ends with the same bits as what never stopped, on a
+/// machine of the same kind (Mlp takes its widest vectors). The
 /// actions of environment i come from stream (seed, "action", i), minibatches and what else an
 /// update draws from (seed, "replay").
 class Training {

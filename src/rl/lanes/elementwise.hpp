@@ -85,13 +85,14 @@ ERGON_ISA ERGON_INLINE VectorOf<Real> elu(VectorOf<Real> x) {
   return x > Real(0) ? x : exponential_less_one<Real>(below);
 }
 
-// Written out: compilers keep a loop of sqrt in scalars, for errno's sake.
+// Written out: compilers keep a loop of sqrt in scalars, for errno's sake. With a full mask, since
+// g++ 12 warns of its own unmasked function.
 ERGON_ISA ERGON_INLINE VectorOf<float> square_root(VectorOf<float> x) {
 #if !defined(__x86_64__)
   for (int lane = 0; lane < int(Lanes<float>::kCount); ++lane) x[lane] = __builtin_sqrtf(x[lane]);
   return x;
 #elif ERGON_VECTOR_BYTES == 64
-  return (VectorOf<float>)_mm512_sqrt_ps((__m512)x);
+  return (VectorOf<float>)_mm512_maskz_sqrt_ps(0xFFFF, (__m512)x);
 #elif ERGON_VECTOR_BYTES == 32
   return (VectorOf<float>)_mm256_sqrt_ps((__m256)x);
 #else
@@ -103,12 +104,39 @@ ERGON_ISA ERGON_INLINE VectorOf<double> square_root(VectorOf<double> x) {
   for (int lane = 0; lane < int(Lanes<double>::kCount); ++lane) x[lane] = __builtin_sqrt(x[lane]);
   return x;
 #elif ERGON_VECTOR_BYTES == 64
-  return (VectorOf<double>)_mm512_sqrt_pd((__m512d)x);
+  return (VectorOf<double>)_mm512_maskz_sqrt_pd(0xFF, (__m512d)x);
 #elif ERGON_VECTOR_BYTES == 32
   return (VectorOf<double>)_mm256_sqrt_pd((__m256d)x);
 #else
   return (VectorOf<double>)_mm_sqrt_pd((__m128d)x);
 #endif
+}
+
+// What is written for a sum; y: of `other`.
+template <class Real>
+ERGON_ISA ERGON_INLINE VectorOf<Real> finished(Finish finish,
+                                               VectorOf<Real> sum,
+                                               VectorOf<Real> y,
+                                               VectorOf<Real> out) {
+  using Vector = VectorOf<Real>;
+  const Vector one = Vector{} + Real(1);
+  switch (finish) {
+    case Finish::kSet:
+      return sum;
+    case Finish::kAdd:
+      return out + sum;
+    case Finish::kBias:
+      return sum + y;
+    case Finish::kBiasRelu:
+      return sum + y < Real(0) ? Vector{} : sum + y;  // NaN stays
+    case Finish::kSlopeRelu:
+      return y > Real(0) ? sum : Vector{};
+    case Finish::kSlopeTanh:
+      return sum * (one - y * y);
+    case Finish::kSlopeElu:
+      return sum * (y > Real(0) ? one : y + one);
+  }
+  return sum;
 }
 
 }  // namespace

@@ -48,9 +48,10 @@ ERGON_ISA void pack_transposed(const RightFactor<Real>& f,
       VectorOf<Real> square[kLanes];
       const std::int64_t deep = f.inner - k < kLanes ? f.inner - k : kLanes;
       for (std::int64_t r = 0; r < kLanes; ++r) {
-        const Real* row = f.data + (column + j + r) * f.stride + k;
         square[r] = VectorOf<Real>{};
-        if (j + r < there) square[r] = deep == kLanes ? load(row) : load_part(row, deep);
+        if (j + r >= there) continue;
+        const Real* row = f.data + (column + j + r) * f.stride + k;
+        square[r] = deep == kLanes ? load(row) : load_part(row, deep);
       }
       transpose<Real>(square);
       for (std::int64_t r = 0; r < deep; ++r) store<Real>(square[r], out + (k + r) * width + j);

@@ -2,33 +2,6 @@
 namespace ergon::passes::ERGON_LANES_NAMESPACE {
 namespace {
 
-// What is written for a sum; y: of `other`.
-template <class Real>
-ERGON_ISA ERGON_INLINE VectorOf<Real> finished(Finish finish,
-                                               VectorOf<Real> sum,
-                                               VectorOf<Real> y,
-                                               VectorOf<Real> out) {
-  using Vector = VectorOf<Real>;
-  const Vector one = Vector{} + Real(1);
-  switch (finish) {
-    case Finish::kSet:
-      return sum;
-    case Finish::kAdd:
-      return out + sum;
-    case Finish::kBias:
-      return sum + y;
-    case Finish::kBiasRelu:
-      return sum + y < Real(0) ? Vector{} : sum + y;  // NaN stays
-    case Finish::kSlopeRelu:
-      return y > Real(0) ? sum : Vector{};
-    case Finish::kSlopeTanh:
-      return sum * (one - y * y);
-    case Finish::kSlopeElu:
-      return sum * (y > Real(0) ? one : y + one);
-  }
-  return sum;
-}
-
 template <class Real, int kRows, int kVectors>
 struct Tile {
   VectorOf<Real> sum[kRows][kVectors];
@@ -70,7 +43,7 @@ ERGON_ISA ERGON_INLINE void write(const Product<Real>& p,
   ERGON_UNROLL
   for (int r = 0; r < kRows; ++r) {
     Real* out = p.out + (row + r) * p.out_stride + column;
-    const Real* other = p.other + (row + r) * p.other_stride + column;
+    const Real* other = kOther ? p.other + (row + r) * p.other_stride + column : nullptr;
     ERGON_UNROLL
     for (int v = 0; v < kVectors; ++v) {
       const VectorOf<Real> y = kOther ? load(other + v * kLanes) : VectorOf<Real>{};

@@ -87,7 +87,6 @@ class LinearAgent : public Agent {
     file.read("agent.momentum", momentum_.data(), count);
     file.read("agent.updates", &updates_, 1);
   }
-  void save_policy(SafetensorsWriter&) const override {}
 
  private:
   class Snapshot : public LinearPolicy {
