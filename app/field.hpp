@@ -84,6 +84,25 @@ Field make_field(std::string name, std::optional<Value>& target) {
   return field;
 }
 
+/// An option under its heading in the help.
+template <class Value>
+Field option_field(const char* group, const char* name, Value& value, const char* help) {
+  Field field = make_field(name, value);
+  field.group = group;
+  field.help = help;
+  return field;
+}
+
+/// The same, added to a list.
+template <class Value>
+void add_field(std::vector<Field>& fields,
+               const char* group,
+               const char* name,
+               Value& value,
+               const char* help) {
+  fields.push_back(option_field(group, name, value, help));
+}
+
 /// A visitor for the visit_*_fields functions that collects a Field for every option.
 class FieldCollector {
  public:

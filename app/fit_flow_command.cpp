@@ -28,18 +28,6 @@ std::string flow_group(const std::string&) { return "Flow"; }
 std::string fit_group(const std::string&) { return "Training"; }
 std::string result_group(const std::string&) { return "After the training"; }
 
-template <class Value>
-void add_field(std::vector<Field>& fields,
-               const char* group,
-               const char* name,
-               Value& value,
-               const char* help) {
-  Field field = make_field(name, value);
-  field.group = group;
-  field.help = help;
-  fields.push_back(std::move(field));
-}
-
 void add_run_fields(std::vector<Field>& fields, FitFlowOptions& options) {
   FitFlowRequest& request = options.request;
   add_field(fields, "Run", "seed", request.settings.seed, "seed of every random number of the run");

@@ -59,18 +59,6 @@ std::string sampler_group(const std::string& name) {
   return "Particles";
 }
 
-template <class Value>
-void add_field(std::vector<Field>& fields,
-               const char* group,
-               const char* name,
-               Value& value,
-               const char* help) {
-  Field field = make_field(name, value);
-  field.group = group;
-  field.help = help;
-  fields.push_back(std::move(field));
-}
-
 void add_run_fields(std::vector<Field>& fields, SampleOptions& options) {
   SampleRequest& request = options.request;
   add_field(fields, "Run", "seed", request.settings.seed, "seed of every random number of the run");

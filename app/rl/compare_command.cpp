@@ -3,9 +3,9 @@
 
 #include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
+#include "field.hpp"
 #include "rl/agent_source.hpp"
 #include "rl/comparison.hpp"
-#include "rl/option_field.hpp"
 #include "rl/rl_commands.hpp"
 #include "run_folder.hpp"
 #include "table_parts.hpp"

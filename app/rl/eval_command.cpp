@@ -2,8 +2,8 @@
 
 #include "engine_loader.hpp"
 #include "ergon/core/files.hpp"
+#include "field.hpp"
 #include "rl/eval_request.hpp"
-#include "rl/option_field.hpp"
 #include "rl/rl_commands.hpp"
 #include "sample_request.hpp"
 #include "table_parts.hpp"

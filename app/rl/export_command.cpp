@@ -4,9 +4,9 @@
 #include "engine_loader.hpp"
 #include "ergon/core/errors.hpp"
 #include "ergon/core/files.hpp"
+#include "field.hpp"
 #include "rl/agent_source.hpp"
 #include "rl/export_request.hpp"
-#include "rl/option_field.hpp"
 #include "rl/rl_commands.hpp"
 
 namespace ergon::app {

@@ -2,20 +2,13 @@
 
 #include "command_line.hpp"
 #include "engine_loader.hpp"
+#include "field.hpp"
 #include "rl/render_request.hpp"
 #include "rl/rl_commands.hpp"
 #include "table_parts.hpp"
 
 namespace ergon::app {
 namespace {
-
-template <class Value>
-Field field(const char* group, const char* name, Value& value, const char* help) {
-  Field made = make_field(name, value);
-  made.group = group;
-  made.help = help;
-  return made;
-}
 
 Field size_field(PictureSize& size) {
   Field made;
@@ -40,24 +33,24 @@ CommandShape render_shape(RenderRequest& request, bool& json) {
   shape.positional = "[AGENT]";
   shape.positional_help = "a run's folder, an agent's file, or an environment";
   shape.fields = {
-      field("Episodes", "policy", request.policy, "what acts"),
-      field("Episodes", "mode", request.mode, "how a trained agent acts"),
-      field("Episodes", "episodes", request.episodes, "how many; the first one is drawn"),
-      field("Episodes", "steps", request.steps,
-            "most steps of an episode (0: the environment's own limit)"),
-      field("Episodes", "seed", request.seed, "of starts and of sampled actions"),
-      field("Pictures", "frames", request.frames, "pictures in strip.png"),
+      option_field("Episodes", "policy", request.policy, "what acts"),
+      option_field("Episodes", "mode", request.mode, "how a trained agent acts"),
+      option_field("Episodes", "episodes", request.episodes, "how many; the first one is drawn"),
+      option_field("Episodes", "steps", request.steps,
+                   "most steps of an episode (0: the environment's own limit)"),
+      option_field("Episodes", "seed", request.seed, "of starts and of sampled actions"),
+      option_field("Pictures", "frames", request.frames, "pictures in strip.png"),
       size_field(request.size),
-      field("Pictures", "animation", request.animation,
-            "pictures a second in animation.png (0: no animation; default: 25, and 6 in the "
-            "multigoal planes)"),
-      field("Pictures", "animation-seconds", request.animation_seconds,
-            "longest animation, from the episode's start"),
-      field("Output", "out", request.out,
-            "folder (default: out/render-ENVIRONMENT-POLICY, -2, -3, … when taken)"),
-      field("Output", "overwrite", request.overwrite, "replace earlier pictures in --out"),
-      field("Output", "json", json, "print render.json instead of the table"),
-      field("Output", "quiet", request.quiet, "no progress on standard error")};
+      option_field("Pictures", "animation", request.animation,
+                   "pictures a second in animation.png (0: no animation; default: 25, and 6 in the "
+                   "multigoal planes)"),
+      option_field("Pictures", "animation-seconds", request.animation_seconds,
+                   "longest animation, from the episode's start"),
+      option_field("Output", "out", request.out,
+                   "folder (default: out/render-ENVIRONMENT-POLICY, -2, -3, … when taken)"),
+      option_field("Output", "overwrite", request.overwrite, "replace earlier pictures in --out"),
+      option_field("Output", "json", json, "print render.json instead of the table"),
+      option_field("Output", "quiet", request.quiet, "no progress on standard error")};
   shape.examples =
       "  ergon rl render Walker2d-v4 --policy random\n"
       "  ergon rl render out/rl-pendulum-v1-stable-baselines3-seed0\n";

@@ -8,18 +8,6 @@ namespace {
 
 constexpr const char* kSeedOption = "seed";
 
-template <class Value>
-void add_field(std::vector<Field>& fields,
-               const char* group,
-               const char* name,
-               Value& value,
-               const char* help) {
-  Field field = make_field(name, value);
-  field.group = group;
-  field.help = help;
-  fields.push_back(std::move(field));
-}
-
 void add_run_fields(std::vector<Field>& fields, TrainOptions& options) {
   TrainRequest& request = options.request;
   add_field(fields, "Run", kSeedOption, request.settings.seed,
