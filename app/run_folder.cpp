@@ -1,7 +1,12 @@
 #include "run_folder.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <utility>
 
@@ -61,6 +66,14 @@ std::vector<fs::path> files_of_ours(const std::string& folder) {
   return files;
 }
 
+/// A process that was killed before its first checkpoint was whole has nothing to lose.
+bool holds_a_run(const std::string& folder) {
+  const std::vector<fs::path> files = files_of_ours(folder);
+  return std::any_of(files.begin(), files.end(), [&](const fs::path& file) {
+    return file.filename() != "checkpoint" || file_exists(checkpoint_options_path(folder));
+  });
+}
+
 bool is_free(const std::string& path) {
   std::error_code error;
   if (!fs::exists(fs::symlink_status(path, error))) return true;
@@ -89,7 +102,7 @@ RunFolder::RunFolder(const std::string& explicit_path,
         "or choose another --out",
         path_, path_);
   }
-  require(overwrite || files_of_ours(path_).empty(),
+  require(overwrite || !holds_a_run(path_),
           "{} holds an earlier run; replace it with --overwrite, or choose another --out", path_);
   std::error_code error;
   for (fs::path part = path_; !part.empty() && !fs::exists(part, error);
@@ -110,6 +123,22 @@ RunFolder RunFolder::existing(const std::string& path) {
   while (folder.path_.size() > 1 && folder.path_.back() == '/') folder.path_.pop_back();
   require_writable_folder(folder.path_);
   return folder;
+}
+
+FolderLock::FolderLock(const std::string& folder)
+    : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+  const bool held = errno == EWOULDBLOCK;
+  ::close(descriptor_);
+  descriptor_ = -1;
+  require(!held,
+          "{} is being written by another process of ergon; wait for its end, or choose another "
+          "--out",
+          folder);
+}
+
+FolderLock::~FolderLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
 }
 
 RunFolder::RunFolder(RunFolder&& other) noexcept

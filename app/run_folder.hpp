@@ -35,6 +35,20 @@ class RunFolder {
   std::vector<std::string> created_;  ///< outermost first
 };
 
+/// Holds a run's folder for this process while it lives; the system lets go of it however the
+/// process ends. Where a file system knows no locks there is none.
+class FolderLock {
+ public:
+  /// Throws InvalidInput when another process holds the folder.
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
 /// Removes the checkpoint of a finished run.
 void remove_checkpoint(const std::string& folder);
 

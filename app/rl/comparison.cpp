@@ -189,8 +189,10 @@ BootstrapOptions bootstrap() {
 
 ComparedCell cell_at(const SeedSummary& summary, std::int64_t asked) {
   const std::int64_t step = step_before(summary, asked);
-  require(step > 0, "--at {}: the first evaluation of '{}' is at step {}", asked, summary.label,
-          summary.deterministic.front().step);
+  require(step > 0,
+          "'{}' was first evaluated at step {}, after step {}, at which the groups would be "
+          "compared; take a later --at, or runs that overlap",
+          summary.label, summary.deterministic.front().step, asked);
   return {asked, step, stratified_interquartile_mean({scores_at(summary, step)}, bootstrap())};
 }
 

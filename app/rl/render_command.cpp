@@ -53,7 +53,7 @@ CommandShape render_shape(RenderRequest& request, bool& json) {
       option_field("Output", "quiet", request.quiet, "no progress on standard error")};
   shape.examples =
       "  ergon rl render Walker2d-v4 --policy random\n"
-      "  ergon rl render out/rl-pendulum-v1-stable-baselines3-seed0\n";
+      "  ergon rl render out/rl-pendulum-v1-pendulum-seed0\n";
   return shape;
 }
 

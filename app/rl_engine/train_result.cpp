@@ -90,6 +90,26 @@ void add_numbers(const TrainSession& session, Json& json) {
   json["training_return"] = training_return_json(record);
 }
 
+/// What a person should know before believing the numbers.
+Json warnings_for(const TrainSession& session, const TrainSettings& settings) {
+  Json warnings = Json::array();
+  const TrainingOptions& training = settings.training;
+  if (session.updates() == 0) {
+    warnings.push_back(
+        fmt::format("nothing was learned: no update was made in {} steps (--update-after {}, "
+                    "--update-every {})",
+                    session.steps(), training.update_after, training.update_every));
+  } else if (session.steps() <= training.random_steps) {
+    warnings.push_back(fmt::format("all {} steps were random (--random-steps {})", session.steps(),
+                                   training.random_steps));
+  }
+  if (training.replay < settings.sac.batch) {
+    warnings.push_back(fmt::format("--replay {} keeps fewer transitions than a --batch of {} draws",
+                                   training.replay, settings.sac.batch));
+  }
+  return warnings;
+}
+
 }  // namespace
 
 Json train_result_json(const TrainSession& session, const TrainSettings& settings) {
@@ -99,7 +119,7 @@ Json train_result_json(const TrainSession& session, const TrainSettings& setting
   json["environment"] = environment_json(session.spec());
   json["agent"] = agent_json(session, settings);
   add_numbers(session, json);
-  json["warnings"] = Json::array();
+  json["warnings"] = warnings_for(session, settings);
   const double seconds = session.seconds();
   json["seconds"] = seconds;
   json["speed"] = {{"steps_per_second", static_cast<double>(session.steps()) / seconds},

@@ -95,6 +95,7 @@ EngineOutcome train(TrainRequest& request) {
   make_environment(request.settings.environment);  // a mistyped name leaves no folder behind
   RunFolder folder = claim_folder(request);
   request.out = folder.path();
+  const FolderLock lock(folder.path());
   TrainSession session(request, folder.path());
   begin(request, folder, session);
   announce(request, session.spec(), folder.path());

@@ -180,7 +180,7 @@ TEST(AppRlCompare, WhatCannotBeComparedIsRefusedAndNothingIsLeft) {
        {{"rl", "compare", "runs", "runs/seed-1"}, {"runs/seed-1 is given twice"}},
        {{"rl", "compare", "=runs"}, {"NAME=FOLDER"}},
        {{"rl", "compare", "runs", "--at", "100,201"}, {"--at 201", "no more than 200 steps"}},
-       {{"rl", "compare", "runs", "--at", "99"}, {"--at 99", "is at step 100"}},
+       {{"rl", "compare", "runs", "--at", "99"}, {"first evaluated at step 100", "after step 99"}},
        {{"rl", "compare", "runs", "--at", "0"}, {"--at: steps are at least 1"}},
        {{"rl", "compare", "runs", "--out", "runs/seed-0", "--overwrite"},
         {"is the folder of a run"}},

@@ -1,7 +1,11 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -202,14 +206,18 @@ TEST(AppRlResume, DamagedAndForeignCheckpointsAreRefusedInOneSentence) {
   const auto refused = [&](const std::string& names) {
     expect_refused(here.run({"rl", "train", "--resume", "run", "--quiet"}), {names});
   };
+  std::filesystem::create_directories(here.path("run/checkpoint"));
   here.write("run/checkpoint/state.safetensors", state.substr(0, state.size() / 2));
   refused("state.safetensors");
   std::string flipped = state;
   flipped[flipped.size() - 100] = static_cast<char>(flipped[flipped.size() - 100] ^ 1);
+  std::filesystem::create_directories(here.path("run/checkpoint"));
   here.write("run/checkpoint/state.safetensors", flipped);
   refused("state.safetensors");
+  std::filesystem::create_directories(here.path("run/checkpoint"));
   here.write("run/checkpoint/state.safetensors", "not of this format");
   refused("state.safetensors");
+  std::filesystem::create_directories(here.path("run/checkpoint"));
   here.write("run/checkpoint/state.safetensors", state);
   Json other = Json::parse(options);
   other["options"]["environment"]["name"] = "Hopper-v4";
@@ -230,6 +238,38 @@ TEST(AppRlTrain, NumbersThatLeaveTheRealsStopTheRunWithTheirCauseAndACheckpoint)
   EXPECT_FALSE(here.has("run/result.json"));
   EXPECT_EQ(here.run({"rl", "train", "--resume", "run", "--quiet"}).err, outcome.err)
       << "the same failure follows again";
+}
+
+TEST(AppRlTrain, AFolderThatAnotherProcessWritesIsLeftAlone) {
+  const Workspace here;
+  ASSERT_EQ(here.run(small_run({"--out", "run"})).status, 0);
+  const std::string result = here.read("run/result.json");
+  const int folder = ::open(here.path("run").c_str(), O_RDONLY | O_DIRECTORY);
+  ASSERT_EQ(::flock(folder, LOCK_EX | LOCK_NB), 0);
+  expect_refused(here.run(small_run({"--out", "run", "--overwrite"})),
+                 {"run is being written by another process"});
+  EXPECT_EQ(here.read("run/result.json"), result);
+  ::close(folder);
+  EXPECT_EQ(here.run(small_run({"--out", "run", "--overwrite"})).status, 0);
+}
+
+TEST(AppRlTrain, AFolderWhoseRunWasKilledBeforeItsFirstCheckpointIsFree) {
+  const Workspace here;
+  std::filesystem::create_directories(here.path("run/checkpoint"));
+  here.write("run/checkpoint/state.safetensors.tmp-1-0", "half");
+  EXPECT_EQ(here.run(small_run({"--out", "run"})).status, 0);
+  EXPECT_FALSE(here.has("run/checkpoint"));
+}
+
+TEST(AppRlTrain, WarnsWhenNothingWasLearned) {
+  const Workspace here;
+  const Outcome outcome =
+      here.run(small_run({"--out", "run", "--update-after", "100000", "--replay", "4"}));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json warnings = Json::parse(here.read("run/result.json"))["warnings"];
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_NE(warnings[0].get<std::string>().find("nothing was learned"), std::string::npos);
+  EXPECT_NE(outcome.out.find("nothing was learned"), std::string::npos);
 }
 
 TEST(AppRlSeeds, SeveralSeedsMakeASummaryAndAreNotComputedAgain) {
