@@ -166,6 +166,15 @@ std::string wrap(const std::string& text, std::size_t width, std::size_t indent)
   return wrapped;
 }
 
+void require_resume_words(const Words& words, const std::string& positional) {
+  for (const auto& [name, word] : words) {
+    const bool allowed =
+        name == "resume" || name == "json" || name == "quiet" || name == "checkpoint-every";
+    require(allowed, "--resume takes the settings of the interrupted run: leave {} out",
+            name == positional ? word : "--" + name);
+  }
+}
+
 std::string help_text(const CommandShape& shape) {
   std::string text = "Usage: ergon " + shape.name;
   if (!shape.positional.empty()) text += " " + shape.positional;

@@ -39,6 +39,10 @@ void add_words(const CommandShape& shape, const std::vector<ConfigEntry>& entrie
 /// Sets every field that has a word.
 void apply_words(const CommandShape& shape, const Words& words);
 
+/// Throws InvalidInput unless all that was typed may stand beside --resume: the interrupted run has
+/// its settings. `positional`: the key of the positional.
+void require_resume_words(const Words& words, const std::string& positional);
+
 /// The help page.
 std::string help_text(const CommandShape& shape);
 

@@ -302,12 +302,7 @@ Words words_of(const std::vector<std::string>& arguments) {
 }
 
 SampleOptions resume_options(const Words& words) {
-  for (const auto& [name, word] : words) {
-    const bool allowed =
-        name == "resume" || name == "json" || name == "quiet" || name == "checkpoint-every";
-    require(allowed, "--resume takes the settings of the interrupted run: leave {} out",
-            name == "target" ? word : "--" + name);
-  }
+  require_resume_words(words, "target");
   SampleOptions options;
   apply_words(sample_shape(options), words);
   options.request.resume = true;

@@ -12,12 +12,7 @@ namespace ergon::app {
 namespace {
 
 TrainOptions resume_options(const Words& words) {
-  for (const auto& [name, word] : words) {
-    const bool allowed =
-        name == "resume" || name == "json" || name == "quiet" || name == "checkpoint-every";
-    require(allowed, "--resume takes the settings of the interrupted run: leave {} out",
-            name == "environment" ? word : "--" + name);
-  }
+  require_resume_words(words, "environment");
   TrainOptions options;
   apply_words(train_shape(options), words);
   options.request.resume = true;
